@@ -53,6 +53,7 @@ pub const DOMAINS: &[Domain] = &[
     receivables::DOMAIN,
     worklists::DOMAIN,
     surveys::DOMAIN,
+    objects::DOMAIN,
     reports::DOMAIN,
     sync::DOMAIN,
     operations::DOMAIN,
@@ -100,6 +101,7 @@ const OWNERS_OF_FILES: &[(&str, Visible)] = &[
 pub fn extensions() -> Extensions {
     Extensions::default()
         .with(sync::HOOKS)
+        .with(objects::Catalog::default())
         .with(intake::hooks::Hooks {
             parking: sync::pending::PARKING,
             has_client: |conn, system| Box::pin(auth::api_client::owns(conn, system)),
@@ -130,6 +132,7 @@ pub fn extensions() -> Extensions {
                 complaints::suggestion::customer_merged,
                 growth::opportunity::customer_merged,
                 surveys::hooks::customer_merged,
+                objects::object::customer_merged,
                 receivables::hooks::customer_merged,
             ],
             check_given_up: visits::next_attempt::check_given_up,
@@ -188,6 +191,7 @@ impl Service {
 
         Tx::run(&db, &clock, uuid::Uuid::nil(), feed::ensure_partitions).await?;
         Company::ensure(&db, &clock).await?;
+        objects::ensure_built_in(&db, &clock).await?;
         let mut conn = db.conn().await?;
         let seal = Seal::load(&mut conn, cipher.as_ref()).await?;
         let epoch = Epoch::load(&mut conn).await?;

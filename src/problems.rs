@@ -168,9 +168,15 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("image_too_large", "The picture is too large: at most 50 million pixels, 16,000 pixels on a \
         side and 256 MiB when decoded. Make it smaller first.",
         "图片过大:最多 5000 万像素、单边 16000 像素、解码后 256 MiB,请先缩小。"),
+    ("immutable", "This part of a definition cannot be changed, because existing objects and readers of \
+        the change feed rely on it. Define another type instead.",
+        "定义的这一部分不能修改,现有对象和变更流的读者依赖它。请另行定义类型。"),
     ("in_future", "The time or day is in the future, but the reported event must have happened \
         already. Correct it, or set the clock of the phone.",
         "时间或日期在未来,而所报事项应已发生,请更正或校准手机时钟。"),
+    ("in_use", "Unfinished objects use what the change would remove; `ids` names some of them. Finish \
+        them first, or keep it.",
+        "未结束的对象正在使用要删除的内容(ids 列出其中一部分),请先结束它们或保留该内容。"),
     ("inactive_product", "This product is no longer sold. Choose another product, or activate it \
         first.",
         "该产品已停售,请换一个产品或先启用它。"),
@@ -274,6 +280,9 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("not_your_follow_up", "The assignee carries out a follow-up. The person who assigned it, or \
         someone who leads the assignee, reviews it.",
         "跟踪由被安排人执行,由安排人或其上级审核。"),
+    ("not_your_object", "The definition of the type reserves this to others: to the owner, the author, the \
+        leaders of the owner, or certain roles.",
+        "对象类型的定义只允许其他人执行此操作(负责人、创建人、负责人的上级或指定角色)。"),
     ("not_your_person", "You can plan and assign only for yourself and for the people whom you \
         lead.",
         "只能为自己或下属安排。"),
@@ -338,6 +347,8 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
         "同一 Idempotency-Key 的请求仍在处理,请按 Retry-After 等待后重发。"),
     ("required", "This field or parameter is required.",
         "该字段或参数必填。"),
+    ("reserved", "The name is used for something else. Choose another one.",
+        "该名称另有用途,请换一个名称。"),
     ("roles_exceed_yours", "The person has roles or a scope that you do not have. Only an \
         administrator can change this person.",
         "该用户的角色或数据范围超出您的权限,只能由管理员修改。"),
@@ -436,6 +447,8 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("type", "The value has the wrong type. Amounts, quantities and percentages must be strings \
         such as \"12.50\".",
         "值的类型不符。金额、数量和百分比应为字符串,如 \"12.50\"。"),
+    ("type_switched_off", "The type is switched off: its objects can be read and finished, but not created.",
+        "该类型已停用:可查看和完成已有对象,但不能新建。"),
     ("unauthorized", "The request has no valid access token. Log in or refresh the token, and send \
         it as a Bearer token.",
         "没有有效的访问令牌,请登录或刷新令牌后以 Bearer 方式发送。"),

@@ -82,7 +82,10 @@ fn events(schemas: &mut Map<String, Value>) {
     for (kind, resource) in sync::feed_schemas() {
         let name = format!("{resource}Event");
         let mut event = whole.clone();
-        event["properties"]["type"] = json!({ "type": "string", "enum": [kind] });
+        event["properties"]["type"] = match kind {
+            "object" => json!({ "type": "string", "pattern": "^object\\." }),
+            _ => json!({ "type": "string", "enum": [kind] }),
+        };
         event["properties"]["data"] = json!({
             "description": whole["properties"]["data"]["description"],
             "oneOf": [{ "type": "null" }, { "$ref": format!("#/components/schemas/{resource}") }],

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use platform::row_rule::EVERYBODY;
 use platform::{Argument, Error, Refusals, Result};
 use uuid::Uuid;
 
@@ -100,6 +101,13 @@ impl Caller {
     /// The teams that the caller leads today, and all teams below them.
     pub fn teams(&self) -> &[Uuid] {
         &self.person.teams
+    }
+
+    /// The ids that stand for the caller in an array of viewers: visible people, teams, roles, and
+    /// everybody.
+    pub fn audience(&self) -> Vec<Uuid> {
+        let roles = self.roles().iter().map(|role| role.id());
+        [self.people(), self.teams()].concat().into_iter().chain(roles).chain(EVERYBODY).collect()
     }
 
     /// Returns `true` if the caller sees customers without an owner, the pool 公海.

@@ -9,7 +9,7 @@ use platform::Resource;
 use platform::row_rule::{RowRule, Viewers};
 use uuid::Uuid;
 
-use self::Piece::{IsOneOf, Overlaps, Text};
+use self::Piece::{IsOneOf, Overlaps, OverlapsAudience, Text};
 use super::{Caller, Role};
 
 /// The condition that a caller sees a row: `true` for callers who see every row, otherwise one part
@@ -24,13 +24,15 @@ pub struct Visible<'a> {
     caller: &'a Caller,
     people: &'a [Uuid],
     teams: &'a [Uuid],
+    /// Ids of the caller's people, teams and roles, for rules that need them
+    audience: Vec<Uuid>,
 }
 
 impl Caller {
     /// Returns the condition for the rows of a resource that the caller sees. Every query that
     /// answers a caller starts with it.
     pub fn sees<R: Resource>(&self) -> Visible<'_> {
-        Visible { rule: R::RULE, caller: self, people: self.people(), teams: self.teams() }
+        Visible::by(R::RULE, self)
     }
 }
 
@@ -42,6 +44,7 @@ enum Piece {
     IsOneOf(Whose),
     /// ` && …`
     Overlaps(Whose),
+    OverlapsAudience,
 }
 
 /// Ids that the caller sees.
@@ -52,6 +55,12 @@ enum Whose {
 }
 
 impl<'a> Visible<'a> {
+    fn by(rule: &'static RowRule, caller: &'a Caller) -> Self {
+        let needed = rule.viewers.iter().any(|it| matches!(it.split().1, Viewers::Audience(_)));
+        let audience = if needed { caller.audience() } else { vec![] };
+        Self { rule, caller, people: caller.people(), teams: caller.teams(), audience }
+    }
+
     /// Returns `true` if the caller sees every row, so that a report can leave the condition out.
     pub fn is_everything(&self) -> bool {
         let caller = self.caller;
@@ -67,6 +76,7 @@ impl<'a> Visible<'a> {
             Text(text) => text.to_owned(),
             IsOneOf(whose) => format!(" = any({})", bind(self.ids(whose))),
             Overlaps(whose) => format!(" && {}", bind(self.ids(whose))),
+            OverlapsAudience => format!(" && {}", bind(&self.audience)),
         });
         Some(text.collect())
     }
@@ -110,8 +120,8 @@ impl<'a> Visible<'a> {
 
     fn add_viewers(&self, table: &'static str, viewers: &'static Viewers, to: &mut Vec<Piece>) {
         use Viewers::{
-            Accounts, Customer, CustomerOrPool, Everybody, JoinedCustomerOrPool, JoinedRow, People,
-            Person, PersonOrPool, Quality, Row, Team, Teams, When,
+            Accounts, Audience, Customer, CustomerOrPool, Everybody, JoinedCustomerOrPool,
+            JoinedRow, People, Person, PersonOrPool, Quality, Row, Team, Teams, When,
         };
         use Whose::{People as Persons, Teams as Led};
 
@@ -123,6 +133,7 @@ impl<'a> Visible<'a> {
             Team(name) => to.extend(column(name).into_iter().chain([IsOneOf(Led)])),
             People(name) => to.extend(column(name).into_iter().chain([Overlaps(Persons)])),
             Teams(name) => to.extend(column(name).into_iter().chain([Overlaps(Led)])),
+            Audience(name) => to.extend(column(name).into_iter().chain([OverlapsAudience])),
             PersonOrPool(name) => {
                 to.extend(column(name).into_iter().chain([IsOneOf(Persons)]));
                 if pool {
@@ -202,6 +213,10 @@ impl QueryFragment<Pg> for Visible<'_> {
                     out.push_sql(" && ");
                     out.push_bind_param::<Array<SqlUuid>, &[Uuid]>(self.ids(whose))?;
                 }
+                OverlapsAudience => {
+                    out.push_sql(" && ");
+                    out.push_bind_param::<Array<SqlUuid>, Vec<Uuid>>(&self.audience)?;
+                }
             }
         }
         Ok(())
@@ -213,8 +228,8 @@ mod tests {
     use diesel::debug_query;
     use diesel::prelude::*;
     use platform::row_rule::Viewers::{
-        Accounts, Customer, CustomerOrPool, Everybody, JoinedCustomerOrPool, JoinedRow, People,
-        Person, PersonOrPool, Quality, Row, Team, Teams, When,
+        Accounts, Audience, Customer, CustomerOrPool, Everybody, JoinedCustomerOrPool, JoinedRow,
+        People, Person, PersonOrPool, Quality, Row, Team, Teams, When,
     };
     use schema::{contacts, customers};
 
@@ -242,8 +257,7 @@ mod tests {
 
     /// The condition of a rule for a caller, as text.
     fn condition(rule: &'static RowRule, caller: &Caller) -> String {
-        let (people, teams) = (caller.people(), caller.teams());
-        let visible = Visible { rule, caller, people, teams };
+        let visible = Visible::by(rule, caller);
         let query = customers::table.filter(visible.clone()).count();
         let text = sql(&query).split("WHERE ").nth(1).unwrap().to_owned();
 
@@ -253,7 +267,7 @@ mod tests {
             format!("${number}")
         });
         let several = text.replace(" = $", " = any($");
-        if people.len() > 1 {
+        if caller.people().len() > 1 {
             assert_eq!(raw.as_deref().unwrap_or("true"), several);
         }
         text
@@ -274,6 +288,7 @@ mod tests {
             (rule!(PersonOrPool("a")), "(t.a = any($1) or t.a is null)"),
             (rule!(People("a")), "(t.a && $1)"),
             (rule!(Team("a")), "(t.a = any($1))"),
+            (rule!(Audience("a")), "(t.a && $1)"),
             (rule!(Person("a"), Teams("b")), "(t.a = any($1) or t.b && $2)"),
             (
                 rule!(Customer("a")),
@@ -332,12 +347,7 @@ mod tests {
         const RULE: &RowRule =
             &RowRule { table: "customers", accounts: false, viewers: &[Person("owner_id")] };
         let manager = caller(&[Role::SalesManager], 2);
-        let mine = || Visible {
-            rule: RULE,
-            caller: &manager,
-            people: manager.people(),
-            teams: manager.teams(),
-        };
+        let mine = || Visible::by(RULE, &manager);
         let customers = customers::table;
 
         let delete = sql(&diesel::delete(customers.filter(mine())));

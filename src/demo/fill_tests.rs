@@ -56,7 +56,7 @@ async fn fills_a_service_and_makes_the_logins_work() {
     let one = ResponseTemplate::new(200).set_body_json(one);
     // The company, the low scores of three surveys, the customers for terms, and those of
     // `manual`.
-    Mock::given(method("GET")).respond_with(one).expect(8).mount(&server).await;
+    Mock::given(method("GET")).respond_with(one).expect(9).mount(&server).await;
     Mock::given(method("PATCH"))
         .and(path("/api/v1/company"))
         .and(wiremock::matchers::header("if-match", "\"3\""))
@@ -69,6 +69,13 @@ async fn fills_a_service_and_makes_the_logins_work() {
     at("/(opportunities|promises|risk-cases|write-off-requests)$|/7/(suggestions|cashflow-advice|answer|measures)$")
         .respond_with(made)
         .expect(8)
+        .mount(&server)
+        .await;
+    let task = ResponseTemplate::new(201).set_body_json(json!({ "id": "8" }));
+    at("/objects/task$").respond_with(task).expect(3).mount(&server).await;
+    at("/objects/task/8/(accept|submit|complete)$")
+        .respond_with(ResponseTemplate::new(200).set_body_json(json!({ "id": "8" })))
+        .expect(5)
         .mount(&server)
         .await;
     // The mock lists one customer, which is investigated and gets terms.

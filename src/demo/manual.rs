@@ -1,5 +1,5 @@
-//! Data that people enter manually: growth opportunities, suggestions, cash-flow advice, promises
-//! and a risk case.
+//! Data that people enter manually: growth opportunities, suggestions, cash-flow advice, promises,
+//! a risk case and ad-hoc tasks.
 
 use exchange::Error;
 use jiff::ToSpan;
@@ -19,6 +19,7 @@ const FINANCE: &str = "xu.jing";
 pub async fn run(people: &People, today: Date, travel: Travel<'_>) -> Result<(), Error> {
     grow(people, today).await?;
     listen(people).await?;
+    assign(people, today).await?;
     collect(people, today, travel).await
 }
 
@@ -65,6 +66,27 @@ async fn listen(people: &People) -> Result<(), Error> {
             let advice = json!({ "topic": "inventory", "advice": "安全库存可降到两周用量",
                 "agreed": "先从劳保用品试行" });
             people.post(SELLER, format!("{visit}/cashflow-advice"), &advice).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Assigns ad-hoc tasks 临时任务: one is done, one has been reported, and one is new.
+async fn assign(people: &People, today: Date) -> Result<(), Error> {
+    let tasks = ["整理样品室并拍照", "核对三家客户的开票资料", "准备周五会议的产品演示"];
+    let seller = people.get(SELLER, "/api/v1/me".into()).await?;
+    for (number, title) in tasks.iter().enumerate() {
+        let body = json!({ "title": title, "owner_id": seller["id"],
+            "due_on": working_after(today, 2).to_string() });
+        let made = people.post(OFFICE, "/api/v1/objects/task".into(), &body).await?;
+        let action = |name: &str| format!("/api/v1/objects/task/{}/{name}", id(&made));
+        if number < 2 {
+            people.post(SELLER, action("accept"), &json!({})).await?;
+            let result = json!({ "result": "已完成,照片见附件" });
+            people.post(SELLER, action("submit"), &result).await?;
+        }
+        if number == 0 {
+            people.post(OFFICE, action("complete"), &json!({})).await?;
         }
     }
     Ok(())

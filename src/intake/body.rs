@@ -67,7 +67,8 @@ impl<T: HasReferences + DeserializeOwned> Body<T> {
     }
 }
 
-fn as_id(field: &str) -> String {
+/// Returns the name of a field, that of a reference by its `_id` even if it is sent in another way.
+pub fn as_id(field: &str) -> String {
     let name = field.strip_suffix("_external_id").or_else(|| field.strip_suffix("_source_system"));
     name.map_or_else(|| field.to_owned(), |name| format!("{name}_id"))
 }

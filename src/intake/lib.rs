@@ -16,7 +16,7 @@ pub mod source_item;
 mod unique;
 mod waiting;
 
-pub use body::Body;
+pub use body::{Body, as_id};
 pub use import::{again, import};
 pub use imported::{Arrival, Draft, Imported, Keys, Unique};
 pub use reference::{HasReferences, Reference};

@@ -53,7 +53,7 @@ async fn follow_merge(
 async fn resolved(
     conn: &mut Conn,
     caller: &Caller,
-    references: &[Reference],
+    references: &[Reference<'_>],
     query: &Value,
 ) -> Result<Value> {
     let mut value = [query.clone()];

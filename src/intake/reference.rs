@@ -11,11 +11,11 @@ use serde_json::Value;
 use uuid::Uuid;
 
 /// A reference in a body: its place, its type and its lookup.
-pub struct Reference {
+pub struct Reference<'a> {
     /// The path of the field without its ending, with `*` for each item of a list: `owner`,
     /// `lines/*/product`. `owner[owner_type=team]` if another field decides the type;
     /// `contact_ids/*` if the field is a list of ids
-    pub at: &'static str,
+    pub at: &'a str,
     /// The type of the referenced row, as in the change feed: `user`
     pub of: &'static str,
     pub find: Find,
@@ -26,7 +26,7 @@ pub type Find = for<'a> fn(&'a mut Conn, &'a Caller, &'a Wanted) -> BoxFuture<'a
 
 /// The references of a body type, in the order in which their faults are reported.
 pub trait HasReferences {
-    const REFERENCES: &'static [Reference] = &[];
+    const REFERENCES: &'static [Reference<'static>] = &[];
 }
 
 /// Declares the references in bodies and filters, for each type: `references! { NewOrder: REFERENCES }`.
@@ -34,7 +34,7 @@ pub trait HasReferences {
 macro_rules! references {
     ($($type:ty: $references:expr);+ $(;)?) => {
         $(impl $crate::HasReferences for $type {
-            const REFERENCES: &'static [$crate::Reference] = $references;
+            const REFERENCES: &'static [$crate::Reference<'static>] = $references;
         })+
     };
 }
@@ -172,7 +172,7 @@ pub async fn resolve_all(
     conn: &mut Conn,
     caller: &Caller,
     source_system: Option<&str>,
-    references: &[Reference],
+    references: &[Reference<'_>],
     values: &mut [Value],
 ) -> Result<Vec<Vec<Fault>>> {
     let none = ("", &Found::default());
@@ -186,7 +186,7 @@ pub async fn resolve_known(
     conn: &mut Conn,
     caller: &Caller,
     source_system: Option<&str>,
-    references: &[Reference],
+    references: &[Reference<'_>],
     values: &mut [Value],
     (type_, known): (&str, &Found),
 ) -> Result<Vec<Resolved>> {

@@ -88,7 +88,8 @@ type Groups = &'static [&'static [&'static str]];
 impl<'a> Reader<'a> {
     pub fn of<R: Imported>(source_system: &'a str) -> Self {
         let top = |reference: &&Reference| !reference.at.contains('/');
-        let name = |reference: &Reference| reference.at.split('[').next().unwrap_or(reference.at);
+        let name =
+            |reference: &Reference<'static>| reference.at.split('[').next().unwrap_or(reference.at);
         let references =
             <R::Item as HasReferences>::REFERENCES.iter().filter(top).map(name).collect();
         let (together, either) = (R::TOGETHER, R::EITHER);

@@ -74,7 +74,7 @@ impl Error {
     }
     /// 409 `wrong_status`: the status of the row does not allow the action. `current_status` names it,
     /// and so does the detail in place of `{}`.
-    pub fn wrong_status(status: &'static str, detail: &str) -> Self {
+    pub fn wrong_status(status: &str, detail: &str) -> Self {
         let error = Self::conflict("wrong_status", detail.replace("{}", status));
         error.member("current_status", status)
     }

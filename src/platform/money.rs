@@ -71,7 +71,7 @@ macro_rules! in_currency {
 }
 
 /// The pattern of all amounts, quantities and percentages.
-pub(crate) const DECIMAL: &str = r"^-?[0-9]{1,13}(\.[0-9]{1,6})?$";
+pub const DECIMAL: &str = r"^-?[0-9]{1,13}(\.[0-9]{1,6})?$";
 
 macro_rules! decimal {
     ($(#[$meta:meta])* $name:ident as $schema:literal, $least:expr, $what:literal, $example:literal) => {

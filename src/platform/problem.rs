@@ -115,6 +115,9 @@ pub struct ProblemMembers {
     /// `case_open`: the risk case that is already open
     #[schema(nullable = false)]
     id: Option<uuid::Uuid>,
+    /// `in_use`: some of the objects that use what the change would remove
+    #[schema(nullable = false)]
+    ids: Option<Vec<uuid::Uuid>>,
     /// `visit_in_progress`: the visit to check out of first
     #[schema(nullable = false)]
     visit_id: Option<uuid::Uuid>,

@@ -25,7 +25,7 @@ pub struct Reply {
 impl Reply {
     /// 201 with the new resource and its `Location`.
     pub fn created<R: Resource>(new: &R) -> Result<Self> {
-        let location = Some(format!("{}/{}", R::PATH, new.id()));
+        let location = Some(format!("{}/{}", new.collection(), new.id()));
         Ok(Self { status: StatusCode::CREATED, location, ..Self::ok(new)? })
     }
 

@@ -1,5 +1,7 @@
 //! The common interface of stored resources, and the response with a single one.
 
+use std::borrow::Cow;
+
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderValue, IF_NONE_MATCH, VARY};
 use actix_web::{HttpRequest, HttpResponse, Responder};
@@ -22,6 +24,15 @@ pub trait Resource: Serialize {
     /// The rule that says which users see the rows
     const RULE: &'static RowRule;
 
+    /// The name of this row in the change feed. Differs from [`Resource::TYPE`] only for types that
+    /// companies define.
+    fn kind(&self) -> Cow<'static, str> {
+        Self::TYPE.into()
+    }
+    /// The path of the collection of this row.
+    fn collection(&self) -> Cow<'static, str> {
+        Self::PATH.into()
+    }
     fn id(&self) -> Uuid;
     fn version(&self) -> i64;
     /// The people and teams that the row rule names for this row. `None` stands for the pool; see

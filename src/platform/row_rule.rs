@@ -5,8 +5,8 @@
 use uuid::Uuid;
 
 use self::Viewers::{
-    Accounts, Customer, CustomerOrPool, Everybody, JoinedCustomerOrPool, JoinedRow, People, Person,
-    Quality, Row, Team, Teams, When,
+    Accounts, Audience, Customer, CustomerOrPool, Everybody, JoinedCustomerOrPool, JoinedRow,
+    People, Person, Quality, Row, Team, Teams, When,
 };
 
 /// Stands for an owner: everybody may see the row.
@@ -42,6 +42,9 @@ pub enum Viewers {
     Team(&'static str),
     /// Leaders of one of the teams in this array
     Teams(&'static str),
+    /// Users who see one of the people, lead one of the teams, or have one of the roles in this
+    /// array
+    Audience(&'static str),
     /// Users who see the owner of this customer
     Customer(&'static str),
     /// Users who see the owner of this customer; without an owner, users who see the pool 公海
@@ -132,7 +135,7 @@ impl RowRule {
         });
         let single = single.collect::<Vec<_>>().join(", ");
         let arrays = self.viewers.iter().filter_map(|viewers| match viewers {
-            People(column) | Teams(column) => Some(format!("{table}.{column}")),
+            People(column) | Teams(column) | Audience(column) => Some(format!("{table}.{column}")),
             _ => None,
         });
         let single = (!single.is_empty()).then(|| format!("array_remove(array[{single}], null)"));

@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::path::Parameter;
 use utoipa::openapi::{RefOr, Schema};
 
-use super::error::Fault;
+use super::error::{Error, Fault, Result};
 use super::explain::explain;
 use super::time::{Date, Timestamp};
 
@@ -78,21 +78,33 @@ fn query_schema(parameters: &[Parameter]) -> Value {
     schema
 }
 
-/// Returns the validator of a type, or compiles it. One valid range applies to all business dates
-/// and instants, so that no figure is outside of all reports. Not generic: each type would get a
-/// copy of this function and of the sorting in its callees.
+/// Returns the validator of a type, or compiles it. Not generic: each type would get a copy of this
+/// function and of the sorting in its callees.
 fn compiled(id: TypeId, last: Date, schema: &dyn Fn() -> Value) -> &'static Validator {
     if let Some(known) = KNOWN.read().expect("no panic under the lock").get(&id) {
         return known;
     }
+    let check = built(&schema(), last).expect("utoipa makes valid schemas");
+    let check: &'static Validator = Box::leak(Box::new(check));
+    KNOWN.write().expect("no panic under the lock").entry(id).or_insert(check)
+}
+
+/// Compiles the schema of an object that is not derived from a type, with the rules of bodies:
+/// unknown fields are refused, and a reference may be sent by its external id.
+pub fn of_object(mut schema: Value) -> Result<Validator> {
+    tighten(&mut schema);
+    built(&schema, Date::LAST)
+}
+
+/// One valid range applies to all business dates and instants, so that no figure is outside of all
+/// reports.
+fn built(schema: &Value, last: Date) -> Result<Validator> {
     let is_date =
         move |text: &str| Date::read(text).is_some_and(|day| (Date::FIRST..=last).contains(&day));
     let is_instant = |text: &str| Timestamp::read(text).is_some_and(Timestamp::is_valid);
     let options = jsonschema::options().should_validate_formats(true);
     let options = options.with_format("date", is_date).with_format("date-time", is_instant);
-    let check = options.build(&schema()).expect("utoipa makes valid schemas");
-    let check: &'static Validator = Box::leak(Box::new(check));
-    KNOWN.write().expect("no panic under the lock").entry(id).or_insert(check)
+    options.build(schema).map_err(|error| Error::internal(error.to_string()))
 }
 
 /// Refuses unknown fields everywhere, including types composed with `#[serde(flatten)]`.

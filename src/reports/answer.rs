@@ -63,7 +63,7 @@ impl<Q: IntoParams, F: IntoParams, P: IntoParams> IntoParams for ReportQuery<Q, 
 }
 
 impl<Q, F: HasReferences, P> HasReferences for ReportQuery<Q, F, P> {
-    const REFERENCES: &'static [intake::Reference] = F::REFERENCES;
+    const REFERENCES: &'static [intake::Reference<'static>] = F::REFERENCES;
 }
 
 /// The SQL statements of a report.

@@ -572,6 +572,61 @@ diesel::table! {
 }
 
 diesel::table! {
+    object_numbers (type_, year) {
+        #[sql_name = "type"]
+        type_ -> Text,
+        year -> Int4,
+        last -> Int8,
+    }
+}
+
+diesel::table! {
+    object_type_versions (key, definition_version) {
+        key -> Text,
+        definition_version -> Int4,
+        definition -> Jsonb,
+    }
+}
+
+diesel::table! {
+    object_types (id) {
+        id -> Uuid,
+        version -> Int8,
+        key -> Text,
+        built_in -> Bool,
+        active -> Bool,
+        definition_version -> Int4,
+        definition -> Jsonb,
+        readers -> Array<Text>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    objects (id) {
+        id -> Uuid,
+        version -> Int8,
+        #[sql_name = "type"]
+        type_ -> Text,
+        definition_version -> Int4,
+        number -> Text,
+        status -> Text,
+        author_id -> Uuid,
+        owner_id -> Uuid,
+        customer_id -> Nullable<Uuid>,
+        by_customer -> Bool,
+        viewer_ids -> Array<Uuid>,
+        fields -> Jsonb,
+        source_system -> Nullable<Text>,
+        external_id -> Nullable<Text>,
+        ended_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     opportunities (id) {
         id -> Uuid,
         version -> Int8,
@@ -1234,6 +1289,8 @@ diesel::joinable!(login_addresses -> users (user_id));
 diesel::joinable!(memberships -> teams (team_id));
 diesel::joinable!(memberships -> users (user_id));
 diesel::joinable!(open_items -> customers (customer_id));
+diesel::joinable!(objects -> customers (customer_id));
+diesel::joinable!(objects -> users (owner_id));
 diesel::joinable!(opportunities -> customers (customer_id));
 diesel::joinable!(opportunities -> products (product_id));
 diesel::joinable!(opportunities -> users (owner_id));
@@ -1319,6 +1376,8 @@ diesel::allow_tables_to_appear_in_same_query!(login_addresses, users);
 diesel::allow_tables_to_appear_in_same_query!(memberships, teams);
 diesel::allow_tables_to_appear_in_same_query!(memberships, users);
 diesel::allow_tables_to_appear_in_same_query!(customers, open_items);
+diesel::allow_tables_to_appear_in_same_query!(customers, objects);
+diesel::allow_tables_to_appear_in_same_query!(objects, users);
 diesel::allow_tables_to_appear_in_same_query!(customers, opportunities);
 diesel::allow_tables_to_appear_in_same_query!(opportunities, products);
 diesel::allow_tables_to_appear_in_same_query!(opportunities, users);

@@ -1,8 +1,11 @@
 //! Visible rows, part by part, for snapshots.
 
+use std::borrow::Cow;
+
 use access::Caller;
 use auth::user;
 use futures_util::future::BoxFuture;
+use objects::object::CustomObject;
 use platform::{Conn, Resource, Result};
 use uuid::Uuid;
 
@@ -20,6 +23,7 @@ pub enum Part<'a> {
 /// A copied row with all its fields. The feed masks them for the reader.
 #[derive(Debug)]
 pub struct CopiedRow {
+    pub kind: Cow<'static, str>,
     pub id: Uuid,
     pub version: i64,
     pub data: Data,
@@ -31,8 +35,10 @@ pub type Copier =
 
 /// Returns rows as the feed copies them.
 pub fn copied<R: Resource>(rows: &[R]) -> Result<Vec<CopiedRow>> {
-    let copied =
-        |row: &R| Ok(CopiedRow { id: row.id(), version: row.version(), data: Data::of(row)? });
+    let copied = |row: &R| {
+        let (kind, id, version) = (row.kind(), row.id(), row.version());
+        Ok(CopiedRow { kind, id, version, data: Data::of(row)? })
+    };
     rows.iter().map(copied).collect()
 }
 
@@ -48,5 +54,20 @@ pub fn users<'a>(
             Part::These(ids) => user::people(conn, ids).await?,
         };
         copied(&people)
+    })
+}
+
+/// Copies the objects of the types that the caller may read.
+pub fn objects<'a>(
+    conn: &'a mut Conn,
+    caller: &'a Caller,
+    part: Part<'a>,
+) -> BoxFuture<'a, Result<Vec<CopiedRow>>> {
+    Box::pin(async move {
+        let rows = match part {
+            Part::After(id, limit) => CustomObject::following(conn, caller, id, limit).await?,
+            Part::These(ids) => CustomObject::those(conn, caller, ids).await?,
+        };
+        copied(&rows)
     })
 }

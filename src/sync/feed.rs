@@ -184,23 +184,23 @@ pub async fn events(
     let recorded: HashMap<(Uuid, i64), Data> =
         recorded.into_iter().map(|row| ((row.id, row.version), row.data)).collect();
 
-    let mut lost: HashMap<&'static str, Vec<Uuid>> = HashMap::new();
+    let mut lost: HashMap<String, Vec<Uuid>> = HashMap::new();
     for event in events.iter_mut().filter(|event| bare(event)) {
         // Cloned, because the row may have become visible more than once.
         if let Some(data) = recorded.get(&(event.id, event.version)) {
             event.data = Some(scope.shown(&event.kind, data.clone())?);
-        } else if let Some(kind) = Kind::named(&event.kind) {
-            lost.entry(kind.name).or_default().push(event.id);
+        } else {
+            lost.entry(event.kind.clone()).or_default().push(event.id);
         }
     }
 
     // The last change of these rows is older than the record. Their current state is used.
     for (name, ids) in lost {
-        let Some(kind) = Kind::named(name) else { continue };
+        let Some(kind) = Kind::named(&name) else { continue };
         for row in (kind.copy)(conn, scope.caller, Part::These(&ids)).await? {
             for event in events.iter_mut().filter(|event| event.id == row.id && bare(event)) {
                 event.version = row.version;
-                event.data = Some(scope.shown(name, row.data.clone())?);
+                event.data = Some(scope.shown(&name, row.data.clone())?);
             }
         }
     }

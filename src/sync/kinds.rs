@@ -29,10 +29,13 @@ use futures_util::future::LocalBoxFuture;
 use growth::{ReadOpportunities, opportunity::Opportunity};
 use intake::reference::Find;
 use intake::{Imported, again};
+use objects::object::CustomObject;
+use objects::object_type::ObjectType;
+use objects::{ReadObjectTypes, UseObjects};
 use orders::{ImportOrders, ReadOrders, order::Order, shipment::Shipment};
 use platform::batch::Outcomes;
 use platform::row_rule::RowRule;
-use platform::{Resource, Result, Tx, fixed_sql};
+use platform::{Resource, Result, Tx, changes, fixed_sql};
 use products::product::{COSTS, Product};
 use products::{ImportProducts, ReadCosts, ReadProducts};
 use receivables::collection_task::CollectionTask;
@@ -62,7 +65,11 @@ use crate::copies::{self, Copier, Part, copied};
 /// A type of the feed. Types that are not listed are not in the feed, so that forgetting one
 /// reveals nothing.
 pub struct Kind {
+    /// The name of the type. Types that companies define are named `object.` and their key, and
+    /// belong to the kind `object`
     pub name: &'static str,
+    /// SQL text for the name of the type of a row; see [`platform::changes::hand_over`]
+    pub type_of: &'static str,
     /// Name of its schema in the API document
     schema: fn() -> Cow<'static, str>,
     /// Roles that may read its lists
@@ -109,6 +116,7 @@ impl Kind {
         let (name, readers) = (R::TYPE, P::ROLES);
         Self {
             name,
+            type_of: changes::TYPE,
             schema: S::name,
             readers,
             rule: R::RULE,
@@ -144,8 +152,19 @@ impl Kind {
         })
     }
 
+    /// Returns `true` for the names of the types that belong to this kind.
+    pub fn covers(&self, name: &str) -> bool {
+        let key = name.strip_prefix(self.name).map(|rest| rest.strip_prefix('.'));
+        if self.name == CustomObject::TYPE {
+            matches!(key, Some(Some(_)))
+        } else {
+            self.name == name
+        }
+    }
+
+    /// Returns the kind of a type.
     pub fn named(name: &str) -> Option<&'static Self> {
-        KINDS.iter().find(|kind| kind.name == name)
+        KINDS.iter().find(|kind| kind.covers(name))
     }
 }
 
@@ -241,4 +260,9 @@ pub const KINDS: &[Kind] = &[
     kind!(surveys: Survey, ReadSurveys),
     kind!(survey_invitations: SurveyInvitation, ReadSurveys),
     kind!(survey_responses: SurveyResponse, ReadSurveys, from ImportSurveyResponses),
+    kind!(object_types: ObjectType, ReadObjectTypes),
+    Kind {
+        type_of: "$1 || '.' || (select type from objects where objects.id = it.id)",
+        ..Kind::read_as::<CustomObject, CustomObject, UseObjects>(copies::objects)
+    },
 ];

@@ -1,8 +1,9 @@
 //! The scope of a reader of the change feed: the visible types, rows and fields.
 
 use access::{Caller, Role};
-use platform::row_rule::{ACCOUNTS, EVERYBODY, QUALITY_DESK};
-use platform::{Error, Fault, Result, Seal};
+use objects::object::CustomObject;
+use platform::row_rule::{ACCOUNTS, QUALITY_DESK};
+use platform::{Error, Fault, Resource, Result, Seal};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -13,17 +14,20 @@ use crate::kinds::{KINDS, Kind, Shown};
 pub struct Scope<'a> {
     pub caller: &'a Caller,
     /// Types of which the caller sees every row
-    pub whole: Vec<&'static str>,
+    pub whole: Vec<String>,
     /// Types of which the caller sees the rows whose owners are in `reach`
-    pub partly: Vec<&'static str>,
-    /// Sorted ids of the visible people and teams. The nil id stands for the pool, the greatest id
-    /// for everybody, the one before it for the quality department, and the one before that for
-    /// finance
+    pub partly: Vec<String>,
+    /// Sorted ids of the visible people and teams, and of the caller's roles. The nil id stands for
+    /// the pool, the greatest id for everybody, the one before it for the quality department, and
+    /// the one before that for finance
     pub reach: Vec<Uuid>,
+    /// Types of objects to which the reader has limited the feed
+    objects: Vec<String>,
 }
 
 impl<'a> Scope<'a> {
-    pub fn of(caller: &'a Caller) -> Self {
+    /// Returns the scope of a caller who may read these types of objects.
+    pub fn of(caller: &'a Caller, objects: &[String]) -> Self {
         let may = |kind: &&Kind| kind.readers.iter().any(|role| caller.is(*role));
         let unlimited = |kind: &Kind| {
             if kind.rule.accounts {
@@ -34,29 +38,36 @@ impl<'a> Scope<'a> {
         };
         let (whole, partly): (Vec<&Kind>, Vec<&Kind>) =
             KINDS.iter().filter(may).partition(|kind| unlimited(kind));
-        let names = |kinds: Vec<&Kind>| kinds.iter().map(|kind| kind.name).collect();
+        let names = |kinds: Vec<&Kind>| {
+            let names = kinds.iter().flat_map(|kind| match kind.name {
+                CustomObject::TYPE => objects.to_vec(),
+                name => vec![name.to_owned()],
+            });
+            names.collect()
+        };
 
-        let mut reach = [caller.people(), caller.teams()].concat();
+        let mut reach = caller.audience();
         reach.extend(caller.sees_pool().then(Uuid::nil));
-        reach.extend(EVERYBODY);
         reach.extend(caller.is(Role::Quality).then_some(QUALITY_DESK));
         reach.extend(caller.reach_of_accounts().is_none().then_some(ACCOUNTS));
         // For the binary search in `sees`.
         reach.sort_unstable();
 
-        Self { caller, whole: names(whole), partly: names(partly), reach }
+        let (whole, partly) = (names(whole), names(partly));
+        Self { caller, whole, partly, reach, objects: vec![] }
     }
 
     /// The types that the caller may read, in the order of [`KINDS`].
     pub fn kinds(&self) -> impl Iterator<Item = &'static Kind> {
-        KINDS
-            .iter()
-            .filter(|kind| self.whole.contains(&kind.name) || self.partly.contains(&kind.name))
+        let covered =
+            |kind: &&Kind| self.whole.iter().chain(&self.partly).any(|name| kind.covers(name));
+        KINDS.iter().filter(covered)
     }
 
     /// Checks whether the caller sees a row of this type with these owners.
     pub fn sees(&self, kind: &str, owners: &[Uuid]) -> bool {
-        self.whole.contains(&kind) || owners.iter().any(|id| self.reach.binary_search(id).is_ok())
+        self.whole.iter().any(|name| name == kind)
+            || owners.iter().any(|id| self.reach.binary_search(id).is_ok())
     }
 
     /// Returns the data of a row as this caller may see it.
@@ -76,10 +87,22 @@ impl<'a> Scope<'a> {
     }
 
     /// Returns a digest of the scope. A cursor is only valid for its scope: after a change of it,
-    /// rows would be silently missing.
+    /// rows would be silently missing. A new type of objects leaves cursors valid, because it has no
+    /// older rows and its readers never change; only those that were asked for count. Roles count
+    /// through the types that they read.
     pub fn mark(&self, seal: &Seal) -> String {
-        let reach = if self.partly.is_empty() { &[] } else { self.reach.as_slice() };
-        seal.mark(&format!("{reach:?} {:?} {:?}", self.whole, self.partly), "scope")
+        let fixed = |names: &[String]| -> Vec<String> {
+            names.iter().filter(|name| !name.contains('.')).cloned().collect()
+        };
+        let (whole, partly) = (fixed(&self.whole), fixed(&self.partly));
+        let is_role = |id: &Uuid| Role::ALL.iter().any(|role| role.id() == *id);
+        let mut reach = self.reach.clone();
+        reach.retain(|id| !partly.is_empty() && !is_role(id));
+        let objects = match self.objects.as_slice() {
+            [] => String::new(),
+            objects => format!(" {objects:?}"),
+        };
+        seal.mark(&format!("{reach:?} {whole:?} {partly:?}{objects}"), "scope")
     }
 
     /// Limits the scope to these types, if there are any.
@@ -89,9 +112,10 @@ impl<'a> Scope<'a> {
             let error = Error::bad_request("invalid_query", detail);
             return Err(error.faults(vec![fault]));
         }
-        let wanted = |name: &&str| asked.is_empty() || asked.iter().any(|asked| asked == name);
+        let wanted = |name: &String| asked.is_empty() || asked.contains(name);
         self.whole.retain(wanted);
         self.partly.retain(wanted);
+        self.objects.extend(asked.iter().filter(|name| name.contains('.')).cloned());
         Ok(self)
     }
 }
@@ -99,6 +123,10 @@ impl<'a> Scope<'a> {
 /// Returns a fault for the first type that the feed does not have.
 pub fn unknown_type(asked: &[String]) -> Option<Fault> {
     let index = asked.iter().position(|name| Kind::named(name).is_none())?;
-    let known = KINDS.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ");
+    let shown = |kind: &Kind| match kind.name {
+        CustomObject::TYPE => "object.task".to_owned(),
+        name => name.to_owned(),
+    };
+    let known = KINDS.iter().map(shown).collect::<Vec<_>>().join(", ");
     Some(Fault::new(format!("/types/{index}"), "unknown_value", format!("one of {known}")))
 }

@@ -52,7 +52,7 @@ impl SnapshotStep<'_> {
             let full = i64::try_from(rows.len()).is_ok_and(|rows| rows == left);
             let last = rows.last().map(|row| row.id);
             for row in rows {
-                items.push(self.event(scope, seal, kind.name, row)?);
+                items.push(self.event(scope, seal, row)?);
             }
 
             if let (true, Some(after)) = (full, last) {
@@ -65,14 +65,8 @@ impl SnapshotStep<'_> {
 
     /// Makes the event of a row. Its id is derived from the row and the snapshot, so that a page
     /// that is read twice has the same ids.
-    fn event(
-        &self,
-        scope: &Scope<'_>,
-        seal: &Seal,
-        kind: &str,
-        row: CopiedRow,
-    ) -> Result<ChangeEvent> {
-        let CopiedRow { id, version, data } = row;
+    fn event(&self, scope: &Scope<'_>, seal: &Seal, row: CopiedRow) -> Result<ChangeEvent> {
+        let CopiedRow { kind, id, version, data } = row;
         let at = data.read().map_or(self.begun, |stamp: Stamp| stamp.updated_at);
 
         let name = format!("{} {kind} {id} {version}", self.copy);
@@ -80,7 +74,7 @@ impl SnapshotStep<'_> {
         bytes.copy_from_slice(&seal.fingerprint(name.as_bytes())[..16]);
         let event_id = Builder::from_custom_bytes(bytes).into_uuid();
 
-        let (kind, data) = (kind.to_owned(), Some(scope.shown(kind, data)?));
+        let (kind, data) = (kind.to_string(), Some(scope.shown(&kind, data)?));
         Ok(ChangeEvent { event_id, kind, id, op: Op::Created, version, at, data })
     }
 }

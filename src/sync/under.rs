@@ -34,7 +34,7 @@ fn hold<'a>(tx: &'a mut Tx, changes: &'a [Change]) -> BoxFuture<'a, Result<Seen>
         customers::customer::check_unmerged(tx, named.filter_map(Change::customer)).await?;
         let mut seen = Seen::new();
         for kind in KINDS {
-            let of = |change: &&Change| change.kind() == kind.name && change.op() != Op::Deleted;
+            let of = |change: &&Change| kind.covers(change.kind()) && change.op() != Op::Deleted;
             hold_those(tx, kind, changes.iter().filter(of), &mut seen).await?;
         }
         Ok(seen)
@@ -57,7 +57,8 @@ fn followed<'a>(tx: &'a mut Tx, changes: &'a [Change]) -> BoxFuture<'a, Result<(
                     before: seen(&customer.before),
                     after: seen(&customer.after),
                 });
-                hand_over(tx, kind.name, &rows, &handed.collect::<Vec<_>>()).await?;
+                hand_over(tx, (kind.name, kind.type_of), &rows, &handed.collect::<Vec<_>>())
+                    .await?;
             }
         }
 
@@ -71,7 +72,7 @@ async fn follow_rows<R: Resource>(tx: &mut Tx, changes: &[Change]) -> Result<()>
     let handed = handed(changes, R::TYPE);
     for kind in KINDS {
         if let Some(rows) = kind.rule.under_rows_of(R::RULE) {
-            hand_over(tx, kind.name, &rows, &handed).await?;
+            hand_over(tx, (kind.name, kind.type_of), &rows, &handed).await?;
         }
     }
     Ok(())
@@ -108,7 +109,7 @@ async fn hold_those<'a>(
     for (id, seen) in held {
         let other = told.get(&id).filter(|change| set(change.seen_by()) != set(&seen));
         if let Some(change) = other {
-            corrected.insert((change.kind(), id), seen);
+            corrected.insert(change.key(), seen);
         }
     }
     Ok(())

@@ -200,4 +200,21 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
         systems, so give each system its own prefix",
         "该值已被另一记录占用,可能来自另一来源系统:编码在各系统间唯一,请为每个系统使用各自的前缀"),
     ("A test cannot be redelivered. Send a new test.", "测试推送不能重发,请另发一次测试"),
+    (
+        "The type is switched off, so that there are no new objects.",
+        "该类型已停用,不能新建对象。",
+    ),
+    (
+        "Unfinished objects have a state or an option that would disappear.",
+        "未结束的对象正处于将被删除的状态或使用将被删除的选项。",
+    ),
+    ("The object is `{}`, which is final.", "对象处于终止状态 {}。"),
+    (
+        "The object is `{}`, which does not allow this action.",
+        "对象处于状态 {},不允许此操作。",
+    ),
+    (
+        "The definition of the type reserves this to other people.",
+        "对象类型的定义只允许其他人执行此操作。",
+    ),
 ];

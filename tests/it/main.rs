@@ -12,6 +12,7 @@ mod customers;
 mod follow_ups;
 mod growth;
 mod machines;
+mod objects;
 mod orders;
 mod products;
 mod receivables;

@@ -260,7 +260,7 @@ pub struct ComplaintCall {
     pub(super) satisfaction: i16,
 }
 
-const fn user(at: &'static str) -> Reference {
+const fn user(at: &'static str) -> Reference<'static> {
     Reference { at, of: "user", find: auth::find_users }
 }
 

@@ -84,8 +84,8 @@ pub fn first_membership<'a>(tx: &'a mut Tx, people: &'a [Uuid]) -> BoxFuture<'a,
             }
         }
         // Leaders of the added teams see the orders and their shipments from now on.
-        changes::hand_over(tx, Order::TYPE, ORDERS, &handed).await?;
-        changes::hand_over(tx, Shipment::TYPE, SHIPMENTS, &handed).await
+        changes::hand_over(tx, (Order::TYPE, changes::TYPE), ORDERS, &handed).await?;
+        changes::hand_over(tx, (Shipment::TYPE, changes::TYPE), SHIPMENTS, &handed).await
     })
 }
 

@@ -174,7 +174,8 @@ impl Courier {
             return Ok(Round::Rests);
         };
 
-        let scope = Scope::of(&owner).only(&webhook.types)?;
+        let objects = objects::readable(&mut *self.db.conn().await?, &owner).await?;
+        let scope = Scope::of(&owner, &objects).only(&webhook.types)?;
         let read = Tx::run(&self.db, &self.clock, Uuid::nil(), async |tx| {
             lease.read(tx, &scope, self.epoch).await
         });

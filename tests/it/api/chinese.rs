@@ -31,7 +31,7 @@ const FOREIGN: [&str; 6] = [
 ];
 
 /// Words that may stay English in Chinese texts.
-const SHARED: [&str; 71] = [
+const SHARED: [&str; 73] = [
     "ASCII",
     "Accept",
     "After",
@@ -96,11 +96,13 @@ const SHARED: [&str; 71] = [
     "ndjson",
     "near",
     "null",
+    "object",
     "oldest_first",
     "rates",
     "remove",
     "settings",
     "snapshot",
+    "task",
     "text",
     "v1",
 ];

@@ -52,12 +52,27 @@ async fn owed(admin: &Actor<'_>, customer: &Value, n: u8) -> Vec<(&'static str, 
     let books = admin.post("/api/v1/control-balances/batch", books).await.expect(200);
     vec![
         ("invoice", invoice),
+        ("task", make("objects/task", json!({ "title": "x", "due_on": "2031-01-01" })).await),
         ("payment", make("payments", json!({ "amount": "50" })).await),
         ("promise", make("promises", json!({ "due_on": "2099-01-01", "amount": "5" })).await),
         ("risk-case", make("risk-cases", json!({ "trigger": "other" })).await),
         ("write-off-request", lost),
         ("control-balance", books["results"][0].clone()),
     ]
+}
+
+/// Defines types of objects. Returns all types.
+async fn types(admin: &Actor<'_>) -> Vec<Value> {
+    let label = json!({ "zh": "甲", "en": "A" });
+    for key in ["one", "two"] {
+        let definition = json!({ "key": key, "label": label, "prefix": "N", "readers": ["admin"],
+            "creators": ["admin"], "states": [{ "key": "new", "label": label }],
+            "fields": [{ "key": "title", "label": label, "type": "text" }] });
+        let new = json!({ "definition": definition });
+        admin.post("/api/v1/object-types", new).await.expect(201);
+    }
+    let types = admin.get("/api/v1/object-types").await.expect(200);
+    types["items"].as_array().unwrap().clone()
 }
 
 impl Inventor {
@@ -151,7 +166,7 @@ impl Inventor {
                 json!({ "date": format!("2030-02-0{}", n + 1), "kind": "holiday", "name": text });
             keep("holiday", &make("holidays", day).await);
             keep("survey", &make("surveys", crate::surveys::new_survey()).await);
-            let hook = json!({ "url": format!("https://example.com/{n}") });
+            let hook = json!({ "url": "https://example.com/" });
             keep("webhook", &make("webhooks", hook).await);
             let early = json!({ "external_id": format!("early {n}"), "name": text,
                 "customer_external_id": format!("nobody {n}") });
@@ -164,6 +179,7 @@ impl Inventor {
         }
         let waiting = admin.get("/api/v1/pending-items").await.expect(200);
         waiting["items"].as_array().unwrap().iter().for_each(|it| keep("pending-item", it));
+        types(admin).await.iter().for_each(|it| keep("object-type", it));
         crate::receivables::collect(service).await;
         let tasks = service.texts("select id::text from collection_tasks order by id").await;
         known.insert("collection-task", tasks);
@@ -182,6 +198,8 @@ impl Inventor {
             };
             let step = match step {
                 "{code}" => "not_found".to_owned(),
+                "{type}" => "task".to_owned(),
+                "{action}" => "accept".to_owned(),
                 step if step.starts_with('{') => self.id(&kind),
                 step => step.to_owned(),
             };

@@ -1,0 +1,379 @@
+//! Objects of the types that a company defines, and of those that the service brings along.
+
+use actix_web::http::Method;
+use salesbook::access::Role;
+use salesbook::platform::{Clock, Timestamp};
+use serde_json::{Value, json};
+
+use crate::support::harness::{Actor, Answer, Service};
+
+async fn service() -> Service {
+    Service::start_at(Clock::fixed(Timestamp("2026-11-20T02:00:00Z".parse().unwrap()))).await
+}
+
+/// A type of the company's own: 车辆申请.
+fn vehicle_request() -> Value {
+    let label = json!({ "zh": "文", "en": "text" });
+    let state = |key: &str, last: bool| json!({ "key": key, "label": label, "final": last });
+    json!({
+        "key": "vehicle_request", "label": label, "prefix": "VR",
+        "readers": ["admin", "sales_manager", "salesperson", "reporter"],
+        "creators": ["sales_manager", "salesperson"],
+        "visible_to": ["customer"],
+        "fields": [
+            { "key": "purpose", "label": label, "type": "text", "required": true, "max_length": 20 },
+            { "key": "day", "label": label, "type": "date", "required": true },
+            { "key": "seats", "label": label, "type": "integer", "minimum": 1, "maximum": 9 },
+            { "key": "kind", "label": label, "type": "choice", "options": [
+                { "key": "car", "label": label }, { "key": "van", "label": label } ] },
+            { "key": "customer_id", "label": label, "type": "reference", "to": "customer" },
+            { "key": "odometer", "label": label, "type": "integer", "by_action": true },
+            { "key": "approved_at", "label": label, "type": "instant", "by_action": true },
+        ],
+        "states": [state("requested", false), state("approved", false), state("rejected", true),
+            state("returned", true)],
+        "transitions": [
+            { "action": "approve", "label": label, "from": ["requested"], "to": "approved",
+              "actors": ["leader"], "never_author": true, "stamps": ["approved_at"] },
+            { "action": "reject", "label": label, "from": ["requested"], "to": "rejected",
+              "actors": ["leader"] },
+            { "action": "hand_back", "label": label, "from": ["approved"], "to": "returned",
+              "actors": ["owner"], "requires": ["odometer"] },
+        ],
+    })
+}
+
+async fn defined(admin: &Actor<'_>, definition: Value) -> Value {
+    admin.post("/api/v1/object-types", json!({ "definition": definition })).await.expect(201)
+}
+
+/// The pointers and codes of a problem.
+fn faults(answer: &Answer) -> Vec<String> {
+    assert!(answer.status.is_client_error(), "{answer:?}");
+    let errors = answer.body["errors"].as_array().cloned().unwrap_or_default();
+    let text = |it: &Value| it.as_str().unwrap().to_owned();
+    errors.iter().map(|it| format!("{} {}", text(&it["pointer"]), text(&it["code"]))).collect()
+}
+
+fn path(object: &Value) -> String {
+    let text = |name: &str| object[name].as_str().unwrap();
+    format!("/api/v1/objects/{}/{}", text("type"), text("id"))
+}
+
+#[actix_web::test]
+async fn a_type_is_defined_and_used_at_once() {
+    let service = service().await;
+    let admin = service.actor(Role::Admin).await;
+    let manager = service.actor(Role::SalesManager).await;
+    let seller = service.actor(Role::Salesperson).await;
+    let stranger = service.actor(Role::Salesperson).await;
+    service.team(None, &manager, &[&seller]).await;
+
+    let type_ = defined(&admin, vehicle_request()).await;
+    assert_eq!((&type_["definition_version"], &type_["built_in"]), (&json!(1), &json!(false)));
+    let new = json!({ "purpose": "送样品", "day": "2026-11-21", "kind": "van" });
+    let key = [("idempotency-key", "phone-1")];
+    let list = "/api/v1/objects/vehicle_request";
+    let made = seller.send(Method::POST, list, Some(new.clone()), &key).await;
+    assert!(made.header("location").starts_with(list), "{made:?}");
+    let made = made.expect(201);
+    let again = seller.send(Method::POST, list, Some(new), &key).await.expect(201);
+    assert_eq!((&again, service.count("objects").await), (&made, 1));
+    assert_eq!(made["number"], "VR-2026-000001");
+    assert_eq!(made["status"], "requested");
+    assert_eq!((&made["seats"], &made["kind"]), (&Value::Null, &json!("van")));
+
+    // A colleague does not see it, and its owner and author may not approve it.
+    let at = path(&made);
+    stranger.get(&at).await.expect(404);
+    assert_eq!(stranger.get(list).await.expect(200)["items"], json!([]));
+    let approve = format!("{at}/approve");
+    assert_eq!(seller.post(&approve, json!({})).await.expect(403)["code"], "not_your_object");
+    let approved = manager.post(&approve, json!({})).await.expect(200);
+    assert_eq!(
+        (&approved["status"], &approved["approved_at"]),
+        (&json!("approved"), &json!("2026-11-20T02:00:00Z"))
+    );
+    let wrong = manager.post(&approve, json!({})).await.expect(409);
+    assert_eq!(
+        (&wrong["code"], &wrong["current_status"]),
+        (&json!("wrong_status"), &json!("approved"))
+    );
+    seller.post(&format!("{at}/fly"), json!({})).await.expect(404);
+
+    // The action asks for a field, and ends the object.
+    let hand_back = format!("{at}/hand_back");
+    assert_eq!(faults(&seller.post(&hand_back, json!({})).await), ["/odometer required"]);
+    let ended = seller.post(&hand_back, json!({ "odometer": 52_000 })).await.expect(200);
+    assert_eq!((&ended["status"], &ended["odometer"]), (&json!("returned"), &json!(52_000)));
+    assert!(ended["ended_at"].is_string());
+    let late = seller.patch(&at, 3, json!({ "purpose": "x" })).await;
+    assert_eq!(late.expect(409)["code"], "wrong_status");
+
+    let history = manager.get(&format!("{at}/history")).await.expect(200);
+    let steps: Vec<_> =
+        history["items"].as_array().unwrap().iter().map(|it| &it["diff"]["status"]["to"]).collect();
+    assert_eq!(steps, ["returned", "approved", "requested"]);
+    let open = manager.get(&format!("{list}?open=true")).await.expect(200);
+    assert_eq!(open["items"], json!([]));
+    let found = manager.get(&format!("{list}?status=returned&number=VR-2026-000001")).await;
+    assert_eq!(found.expect(200)["items"], json!([ended]));
+}
+
+#[actix_web::test]
+async fn values_are_what_the_definition_says() {
+    let service = service().await;
+    let admin = service.actor(Role::Admin).await;
+    let seller = service.actor(Role::Salesperson).await;
+    let stranger = service.actor(Role::Salesperson).await;
+    let quality = service.actor(Role::Quality).await;
+    defined(&admin, vehicle_request()).await;
+    let list = "/api/v1/objects/vehicle_request";
+    let hidden = stranger.customer("别人的").await;
+    let hidden = hidden.rsplit('/').next().unwrap();
+
+    let good = json!({ "purpose": "送样品", "day": "2026-11-21" });
+    let cases = [
+        (json!({ "seats": 10 }), "/seats range"),
+        (json!({ "seats": "1" }), "/seats type"),
+        (json!({ "kind": "bus" }), "/kind unknown_value"),
+        (json!({ "day": "2026-02-30" }), "/day format"),
+        (json!({ "day": null }), "/day type"),
+        (json!({ "purpose": "x".repeat(21) }), "/purpose too_long"),
+        (json!({ "colour": "red" }), "/colour unknown_field"),
+        (json!({ "odometer": 1 }), "/odometer unknown_field"),
+        (json!({ "status": "approved" }), "/status unknown_field"),
+        (json!({ "customer_id": hidden }), "/customer_id unknown_reference"),
+        (json!({ "customer_external_id": "1" }), "/customer_source_system required"),
+    ];
+    for (more, expected) in cases {
+        let mut body = good.clone();
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        assert_eq!(faults(&seller.post(list, body).await), [expected], "{more}");
+    }
+    assert_eq!(faults(&seller.post(list, json!({})).await), ["/purpose required", "/day required"]);
+    assert_eq!(seller.post(list, json!([])).await.status, 422);
+    assert_eq!(service.count("objects").await, 0);
+
+    // The definition names the roles that may read and create.
+    quality.get(list).await.expect(403);
+    quality.post(list, good.clone()).await.expect(403);
+    admin.post(list, good.clone()).await.expect(403);
+    seller.get("/api/v1/objects/nothing").await.expect(404);
+    seller.post("/api/v1/objects/nothing", good.clone()).await.expect(404);
+
+    // A switched off type has no new objects.
+    let made = seller.post(list, good.clone()).await.expect(201);
+    let type_ =
+        admin.get("/api/v1/object-types?built_in=false").await.expect(200)["items"][0].clone();
+    let at = format!("/api/v1/object-types/{}", type_["id"].as_str().unwrap());
+    admin.patch(&at, 1, json!({ "active": false })).await.expect(200);
+    assert_eq!(seller.post(list, good).await.expect(409)["code"], "type_switched_off");
+    let changed = seller.patch(&path(&made), 1, json!({ "seats": 4 })).await.expect(200);
+    assert_eq!((&changed["seats"], &changed["version"]), (&json!(4), &json!(2)));
+    stranger.patch(&path(&made), 2, json!({ "seats": 5 })).await.expect(404);
+}
+
+#[actix_web::test]
+async fn faults_of_a_definition_have_pointers() {
+    let service = service().await;
+    let admin = service.actor(Role::Admin).await;
+    let seller = service.actor(Role::Salesperson).await;
+    let types = service.count("object_types").await;
+    let cases = [
+        ("/key", json!("Vehicle"), "/definition/key format"),
+        ("/key", json!("report"), "/definition/key reserved"),
+        ("/key", json!("task"), "/definition/key duplicate"),
+        ("/prefix", json!("x"), "/definition/prefix format"),
+        ("/readers/0", json!("emperor"), "/definition/readers/0 unknown_value"),
+        ("/fields/0/key", json!("id"), "/definition/fields/0/key reserved"),
+        ("/fields/0/key", json!("status"), "/definition/fields/0/key reserved"),
+        ("/fields/0/key", json!("x".repeat(200)), "/definition/fields/0/key format"),
+        ("/fields/0/key", json!("day"), "/definition/fields/1/key duplicate"),
+        ("/fields/0/key", json!("car_id"), "/definition/fields/0/key invalid"),
+        ("/fields/0/minimum", json!(1), "/definition/fields/0/minimum invalid"),
+        ("/fields/0/to", json!("customer"), "/definition/fields/0/to invalid"),
+        ("/fields/1/max_length", json!(5), "/definition/fields/1/max_length invalid"),
+        ("/fields/2/maximum", json!(0), "/definition/fields/2/maximum range"),
+        ("/fields/3/options", json!([]), "/definition/fields/3/options invalid"),
+        ("/fields/4/to", json!("order"), "/definition/fields/4/key invalid"),
+        ("/fields/5/required", json!(true), "/definition/fields/5/required invalid"),
+        ("/states/0/final", json!(true), "/definition/states/0/final invalid"),
+        ("/transitions/0/action", json!("history"), "/definition/transitions/0/action reserved"),
+        (
+            "/transitions/0/from/0",
+            json!("nowhere"),
+            "/definition/transitions/0/from/0 unknown_value",
+        ),
+        ("/transitions/0/from/0", json!("returned"), "/definition/transitions/0/from/0 invalid"),
+        ("/transitions/2/to", json!("nowhere"), "/definition/transitions/2/to unknown_value"),
+        ("/transitions/1/actors", json!([]), "/definition/transitions/1/actors required"),
+        (
+            "/transitions/2/requires/0",
+            json!("x1"),
+            "/definition/transitions/2/requires/0 unknown_value",
+        ),
+        ("/transitions/0/stamps/0", json!("seats"), "/definition/transitions/0/stamps/0 invalid"),
+        ("/transitions/2/to", json!("rejected"), "/definition/states/3 invalid"),
+    ];
+    for (pointer, value, expected) in cases {
+        let mut definition = vehicle_request();
+        let (parent, name) = pointer.rsplit_once('/').unwrap();
+        match definition.pointer_mut(pointer) {
+            Some(place) => *place = value.clone(),
+            None => definition.pointer_mut(parent).unwrap()[name] = value.clone(),
+        }
+        let answer = admin.post("/api/v1/object-types", json!({ "definition": definition })).await;
+        let found = faults(&answer);
+        assert!(found.contains(&expected.to_owned()), "{pointer} {value}: {found:?}");
+    }
+    let mut many = vehicle_request();
+    let field = many["fields"][1].clone();
+    let named = |n: usize| {
+        let mut field = field.clone();
+        field["key"] = json!(format!("f{n}"));
+        field
+    };
+    many["fields"] = (0..501).map(named).collect();
+    let answer = admin.post("/api/v1/object-types", json!({ "definition": many })).await;
+    assert_eq!(faults(&answer), ["/definition/fields too_many"]);
+    seller
+        .post("/api/v1/object-types", json!({ "definition": vehicle_request() }))
+        .await
+        .expect(403);
+    assert_eq!(service.count("object_types").await, types);
+}
+
+#[actix_web::test]
+async fn a_definition_changes_under_its_objects() {
+    let service = service().await;
+    let admin = service.actor(Role::Admin).await;
+    let manager = service.actor(Role::SalesManager).await;
+    let seller = service.actor(Role::Salesperson).await;
+    service.team(None, &manager, &[&seller]).await;
+    let type_ = defined(&admin, vehicle_request()).await;
+    let at = format!("/api/v1/object-types/{}", type_["id"].as_str().unwrap());
+    let list = "/api/v1/objects/vehicle_request";
+    let new = json!({ "purpose": "送样品", "day": "2026-11-21", "kind": "van" });
+    let made = seller.post(list, new.clone()).await.expect(201);
+
+    // What unfinished objects have cannot disappear, and neither can what readers rely on.
+    let mut next = vehicle_request();
+    next["fields"][3]["options"].as_array_mut().unwrap().pop();
+    let refused = admin.patch(&at, 1, json!({ "definition": next })).await.expect(409);
+    assert_eq!((&refused["code"], &refused["ids"]), (&json!("in_use"), &json!([made["id"]])));
+    let mut next = vehicle_request();
+    next["fields"][2]["type"] = json!("text");
+    next["fields"][2].as_object_mut().unwrap().retain(|name, _| !name.ends_with("imum"));
+    next["fields"].as_array_mut().unwrap().remove(5);
+    next["transitions"][2]["requires"] = json!([]);
+    next["readers"] = json!(["admin"]);
+    next["key"] = json!("other");
+    let found = faults(&admin.patch(&at, 1, json!({ "definition": next })).await);
+    let expected = [
+        "/definition/key",
+        "/definition/readers",
+        "/definition/fields/2/type",
+        "/definition/fields",
+    ];
+    assert_eq!(found, expected.map(|pointer| format!("{pointer} immutable")));
+
+    // A new field: old objects get it with their next action.
+    let mut next = vehicle_request();
+    let plate = json!({ "key": "plate", "label": { "zh": "车牌", "en": "Plate" }, "type": "text" });
+    next["fields"].as_array_mut().unwrap().push(plate);
+    let changed = admin.patch(&at, 1, json!({ "definition": next })).await.expect(200);
+    assert_eq!(changed["definition_version"], 2);
+    let same = seller.get(&path(&made)).await.expect(200);
+    assert_eq!(same, made);
+    let approved = manager.post(&format!("{}/approve", path(&made)), json!({})).await.expect(200);
+    assert_eq!(
+        (&approved["definition_version"], approved.get("plate")),
+        (&json!(2), Some(&Value::Null))
+    );
+    let made =
+        seller.post(list, json!({ "purpose": "x", "day": "2026-11-22", "plate": "沪A" })).await;
+    assert_eq!(made.expect(201)["plate"], "沪A");
+}
+
+#[actix_web::test]
+async fn the_feed_tells_of_objects_as_they_are_seen() {
+    let service = service().await;
+    let admin = service.actor(Role::Admin).await;
+    let seller = service.actor(Role::Salesperson).await;
+    let other = service.actor(Role::Salesperson).await;
+    let quality = service.actor(Role::Quality).await;
+    let reporter = service.client(Role::Reporter, "bi").await;
+    let feed = "/api/v1/changes?types=object.vehicle_request";
+    let start = async |actor: &Actor<'_>| {
+        let page = actor.get(feed).await.expect(200);
+        page["next_cursor"].as_str().unwrap().to_owned()
+    };
+    let told = async |actor: &Actor<'_>, cursor: &str, wait: u8| -> Vec<String> {
+        let page = actor.get(&format!("{feed}&cursor={cursor}&wait={wait}")).await.expect(200);
+        let events = page["items"].as_array().unwrap().iter();
+        let text = |it: &Value, name: &str| it[name].as_str().unwrap().to_owned();
+        events.map(|it| format!("{} {}", text(it, "type"), text(it, "op"))).collect()
+    };
+    let mut cursors = vec![];
+    for actor in [&seller, &other, &quality, &reporter] {
+        cursors.push(start(actor).await);
+    }
+
+    // The type is newer than the cursors, which stay valid.
+    defined(&admin, vehicle_request()).await;
+    let customer = seller.customer("上海林氏").await;
+    let id = customer.rsplit('/').next().unwrap();
+    let new = json!({ "purpose": "送样品", "day": "2026-11-21", "customer_id": id });
+    let made = seller.post("/api/v1/objects/vehicle_request", new).await.expect(201);
+    other.get(&path(&made)).await.expect(404);
+    let created = ["object.vehicle_request created"];
+    assert_eq!(told(&seller, &cursors[0], 20).await, created);
+    assert_eq!(told(&other, &cursors[1], 0).await, [""; 0]);
+    assert_eq!(told(&quality, &cursors[2], 0).await, [""; 0]);
+    assert_eq!(told(&reporter, &cursors[3], 0).await, created);
+
+    // With the customer, the object becomes visible to the new owner.
+    let after = start(&other).await;
+    let to = json!({ "customers": [{ "customer_id": id }], "owner_id": other.id, "reason": "x" });
+    admin.post("/api/v1/customers/transfer", to).await.expect(200);
+    other.get(&path(&made)).await.expect(200);
+    assert_eq!(told(&other, &after, 20).await, created);
+
+    // A snapshot has what the list has.
+    let copy =
+        other.post("/api/v1/changes/snapshot?types=object.vehicle_request", Value::Null).await;
+    let cursor = copy.expect(200)["cursor"].as_str().unwrap().to_owned();
+    let rows = format!("/api/v1/changes?types=object.vehicle_request&cursor={cursor}");
+    let rows = other.get(&rows).await.expect(200);
+    assert_eq!(rows["items"][0]["data"], other.get(&path(&made)).await.expect(200));
+}
+
+#[actix_web::test]
+async fn a_task_is_accepted_reported_and_done() {
+    let service = service().await;
+    let manager = service.actor(Role::SalesManager).await;
+    let seller = service.actor(Role::Salesperson).await;
+    let stranger = service.actor(Role::Salesperson).await;
+    service.team(None, &manager, &[&seller]).await;
+    let new = json!({ "title": "整理样品室", "due_on": "2026-11-25", "owner_id": seller.id });
+    let task = manager.post("/api/v1/objects/task", new).await.expect(201);
+    assert_eq!(task["number"], "TA-2026-000001");
+    let at = path(&task);
+    let act = async |actor: &Actor<'_>, action: &str, body: Value| {
+        actor.post(&format!("{at}/{action}"), body).await
+    };
+
+    stranger.get(&at).await.expect(404);
+    act(&manager, "accept", json!({})).await.expect(403);
+    assert_eq!(faults(&act(&seller, "decline", json!({})).await), ["/reason required"]);
+    act(&seller, "accept", json!({})).await.expect(200);
+    act(&seller, "accept", json!({})).await.expect(409);
+    act(&seller, "submit", json!({ "result": "已整理" })).await.expect(200);
+    act(&seller, "complete", json!({})).await.expect(403);
+    act(&manager, "return", json!({ "reason": "缺照片" })).await.expect(200);
+    act(&seller, "submit", json!({ "result": "已补照片" })).await.expect(200);
+    let done = act(&manager, "complete", json!({})).await.expect(200);
+    assert_eq!((&done["status"], &done["result"]), (&json!("done"), &json!("已补照片")));
+    act(&manager, "cancel", json!({ "reason": "x" })).await.expect(409);
+}
