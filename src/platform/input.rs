@@ -22,6 +22,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::characters::{is_refused, trimmed};
 use super::error::{Error, Fault, Result};
 use super::routes::{Argument, Refusals};
+use super::shape::QueryShape;
 use super::share::Bodies;
 use super::{external, json, shape};
 
@@ -288,10 +289,30 @@ pub(crate) fn query<Key: 'static>(
     req: &HttpRequest,
     parameters: fn() -> Vec<Parameter>,
 ) -> Result<Value> {
-    let shape = shape::of_query::<Key>(parameters);
-    let pairs = web::Query::<Vec<(String, String)>>::from_query(req.query_string());
-    let pairs = pairs.map_err(|e| Error::bad_request("invalid_query", e.to_string()))?;
+    query_of(shape::of_query::<Key>(parameters), pairs(req)?)
+}
 
+/// The parameters of a request by name.
+pub(crate) type Pairs = Vec<(String, String)>;
+
+/// Reads the query string and validates the parameters that are documented. Also returns the others,
+/// for operations with parameters that only data names.
+pub(crate) fn open_query<Key: 'static>(
+    req: &HttpRequest,
+    parameters: fn() -> Vec<Parameter>,
+) -> Result<(Value, Pairs)> {
+    let shape = shape::of_query::<Key>(parameters);
+    let (known, others) = pairs(req)?.into_iter().partition(|pair| shape.has(&pair.0));
+    Ok((query_of(shape, known)?, others))
+}
+
+fn pairs(req: &HttpRequest) -> Result<Pairs> {
+    let pairs = web::Query::<Pairs>::from_query(req.query_string());
+    let pairs = pairs.map_err(|e| Error::bad_request("invalid_query", e.to_string()))?;
+    Ok(pairs.into_inner())
+}
+
+fn query_of(shape: &QueryShape, pairs: Pairs) -> Result<Value> {
     let (mut object, mut faults) = (Map::new(), vec![]);
     let mut put = |name: String, value: Value, faults: &mut Vec<Fault>| {
         let Some(known) = object.get_mut(&name) else {
@@ -307,7 +328,7 @@ pub(crate) fn query<Key: 'static>(
         }
     };
 
-    for (name, text) in pairs.into_inner() {
+    for (name, text) in pairs {
         if text.contains(|c: char| c.is_control() || is_refused(c)) {
             let message = "must not contain control characters";
             faults.push(Fault::new(format!("/{name}"), "control_character", message));

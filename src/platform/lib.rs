@@ -54,7 +54,7 @@ pub use extensions::Extensions;
 pub use fixed_sql::{FixedSql, fixed_sql};
 pub use input::{Json, Path, Query};
 pub use money::{Money, Number};
-pub use page::{List, NoFilter, PageQuery};
+pub use page::{List, NoFilter, OpenList, PageQuery};
 pub use patch::{IfMatch, IfSent, Patch, sent, set};
 pub use reason::Reason;
 pub use reply::Reply;

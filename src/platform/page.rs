@@ -1,5 +1,6 @@
 //! Lists with keyset pagination and sealed cursors. Page 10,000 is as fast as page 1.
 
+use std::collections::BTreeMap;
 use std::future::{Ready, ready};
 
 use actix_web::http::header::{ACCEPT, LINK};
@@ -13,10 +14,11 @@ use diesel::sql_types::{self, Bool, HasSqlType};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::openapi::path::Parameter;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::error::{Error, Result};
+use super::error::{Error, Fault, Result};
 use super::narrow::Narrowed;
 use super::routes::{Argument, Refusals};
 use super::time::Timestamp;
@@ -118,16 +120,29 @@ impl<F: DeserializeOwned + IntoParams + 'static> Argument for List<F> {
 }
 
 impl<F: DeserializeOwned + IntoParams + 'static> List<F> {
+    fn parameters() -> Vec<Parameter> {
+        [F::into_params(|| None), PageQuery::into_params(|| None)].concat()
+    }
+
     fn of(req: &HttpRequest) -> Result<Self> {
-        let parameters = || [F::into_params(|| None), PageQuery::into_params(|| None)].concat();
-        let mut query = input::query::<Self>(req, parameters)?;
+        Self::with(req, input::query::<Self>(req, Self::parameters)?, &[])
+    }
+
+    /// Makes a list of the documented parameters, which is also bound to the others.
+    fn with(req: &HttpRequest, mut query: Value, others: &[(String, String)]) -> Result<Self> {
         let page: PageQuery = input::of_query(&query)?;
 
         // The cursor is bound to the path and the filter, whatever the order of the parameters.
         let context = if let Some(asked) = query.as_object_mut() {
             asked.retain(|name, _| !FORM.contains(&name.as_str()));
-            let sorted: std::collections::BTreeMap<_, _> = asked.iter().collect();
-            format!("{} {}", req.path(), serde_json::json!(sorted))
+            let sorted: BTreeMap<_, _> = asked.iter().collect();
+            let others: BTreeMap<_, _> = others.iter().map(|pair| (&pair.0, &pair.1)).collect();
+            let others = if others.is_empty() {
+                String::new()
+            } else {
+                format!(" {}", serde_json::json!(others))
+            };
+            format!("{} {}{others}", req.path(), serde_json::json!(sorted))
         } else {
             req.path().to_owned()
         };
@@ -147,6 +162,39 @@ impl<F: DeserializeOwned + IntoParams + 'static> List<F> {
             context,
         })
     }
+}
+
+/// The query string of a list with further parameters, which only data names: filters by the fields
+/// of types that companies define.
+pub struct OpenList<F> {
+    pub list: List<F>,
+    /// The further parameters by name, none of them twice
+    pub others: Vec<(String, String)>,
+}
+
+impl<F: DeserializeOwned + IntoParams + 'static> FromRequest for OpenList<F> {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let read = || {
+            let (query, others) = input::open_query::<List<F>>(req, List::<F>::parameters)?;
+            let is_repeated =
+                |index: usize| others[..index].iter().any(|it| it.0 == others[index].0);
+            if let Some(index) = (0..others.len()).find(|index| is_repeated(*index)) {
+                let why = "the parameter occurs more than once";
+                let pointer = format!("/{}", others[index].0);
+                let faults = vec![Fault::new(pointer, "duplicate_field", why)];
+                return Err(Error::bad_request("invalid_query", "").faults(faults));
+            }
+            Ok(Self { list: List::with(req, query, &others)?, others })
+        };
+        ready(read())
+    }
+}
+
+impl<F: DeserializeOwned + IntoParams + 'static> Argument for OpenList<F> {
+    const REFUSALS: Refusals = List::<F>::REFUSALS;
 }
 
 impl<F> List<F> {

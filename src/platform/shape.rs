@@ -38,6 +38,11 @@ pub struct QueryShape {
 }
 
 impl QueryShape {
+    /// Checks whether there is a parameter of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.schema["properties"].get(name).is_some()
+    }
+
     /// Returns the schema of a parameter, `null` if there is none.
     pub fn parameter(&self, name: &str) -> &Value {
         &self.schema["properties"][name]

@@ -193,4 +193,9 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
     ("the readers of a type do not change", "类型的读者不能改变"),
     ("the type of a field does not change", "字段的类型不能改变"),
     ("a field is missing that objects have", "缺少对象已有的字段"),
+    ("not a parameter of this operation or a field of the type", "既不是该接口的参数,也不是该类型的字段"),
+    ("at most 20 filters by fields", "最多按 20 个字段筛选"),
+    ("must be true or false", "只能为真或假"),
+    ("not a value of the field's type", "不是该字段类型的值"),
+    ("not an option of the field", "不是该字段的选项"),
 ];

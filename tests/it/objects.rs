@@ -377,3 +377,90 @@ async fn a_task_is_accepted_reported_and_done() {
     assert_eq!((&done["status"], &done["result"]), (&json!("done"), &json!("已补照片")));
     act(&manager, "cancel", json!({ "reason": "x" })).await.expect(409);
 }
+
+#[actix_web::test]
+async fn a_list_is_filtered_by_the_fields_of_the_type() {
+    let service = service().await;
+    let admin = service.actor(Role::Admin).await;
+    let seller = service.actor(Role::Salesperson).await;
+    let mut definition = vehicle_request();
+    let field = |key: &str, type_: &str| json!({ "key": key, "type": type_, "label": { "zh": "甲", "en": "A" } });
+    let more =
+        [("cost", "money"), ("leaves_at", "instant"), ("paid", "boolean"), ("plate", "text")];
+    definition["fields"].as_array_mut().unwrap().extend(more.map(|it| field(it.0, it.1)));
+    defined(&admin, definition).await;
+    // Another type has texts in a field of the same name.
+    let mut other = vehicle_request();
+    other["key"] = json!("other");
+    other["fields"][2] = field("seats", "text");
+    defined(&admin, other).await;
+    let new = json!({ "purpose": "x", "day": "2026-11-21", "seats": "four" });
+    seller.post("/api/v1/objects/other", new).await.expect(201);
+
+    let list = "/api/v1/objects/vehicle_request";
+    for (purpose, rest) in [
+        ("a", json!({ "seats": 2, "kind": "car", "cost": "9.5", "paid": true, "plate": "沪A" })),
+        (
+            "b",
+            json!({ "seats": 4, "kind": "van", "cost": "10", "leaves_at": "2026-11-21T08:00:00+08:00" }),
+        ),
+        (
+            "c",
+            json!({ "day": "2026-12-01", "cost": "100.00", "leaves_at": "2026-11-21T00:00:00.5Z" }),
+        ),
+    ] {
+        let mut body = json!({ "purpose": purpose, "day": "2026-11-21" });
+        body.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+        seller.post(list, body).await.expect(201);
+    }
+    let cases = [
+        ("kind=van", "b"),
+        ("kind=van,car", "ab"),
+        ("seats=4", "b"),
+        ("seats=ge:2", "ab"),
+        ("seats=ge:2&seats=lt:4", "!"),
+        ("cost=lt:10", "a"),
+        ("cost=10", "b"),
+        ("cost=gt:9.50", "bc"),
+        ("day=gt:2026-11-21", "c"),
+        ("day=2026-11-21", "ab"),
+        ("leaves_at=2026-11-21T00:00:00Z", "b"),
+        ("leaves_at=gt:2026-11-21T00:00:00Z", "c"),
+        ("paid=true", "a"),
+        ("plate=%E6%B2%AAA", "a"),
+        ("purpose=b&kind=van", "b"),
+        ("purpose=b&kind=car", ""),
+        ("seats=four", "!"),
+        ("kind=bus", "!"),
+        ("day=2026-13-01", "!"),
+        ("paid=gt:true", "!"),
+        ("colour=red", "!"),
+    ];
+    for (query, expected) in cases {
+        let answer = seller.get(&format!("{list}?{query}&sort=created_at&total=exact")).await;
+        if expected == "!" {
+            assert_eq!(answer.expect(400)["code"], "invalid_query", "{query}");
+            continue;
+        }
+        let page = answer.expect(200);
+        let found = page["items"].as_array().unwrap().iter();
+        let found: String = found.map(|it| it["purpose"].as_str().unwrap()).collect();
+        assert_eq!(found, expected, "{query}");
+        assert_eq!(page["total"], expected.len(), "{query}");
+    }
+
+    // A cursor belongs to the filter.
+    let page = seller.get(&format!("{list}?limit=1&cost=ge:9.5")).await.expect(200);
+    let cursor = page["next_cursor"].as_str().unwrap();
+    seller.get(&format!("{list}?limit=1&cost=ge:9.5&cursor={cursor}")).await.expect(200);
+    seller.get(&format!("{list}?limit=1&cost=ge:9.4&cursor={cursor}")).await.expect(400);
+
+    // Values have one spelling, and amounts no more decimal places than the currency.
+    let made = seller.get(&format!("{list}?purpose=b")).await.expect(200)["items"][0].clone();
+    assert_eq!(
+        (&made["cost"], &made["leaves_at"]),
+        (&json!("10.00"), &json!("2026-11-21T00:00:00Z"))
+    );
+    let fine = json!({ "purpose": "x", "day": "2026-11-21", "cost": "1.001" });
+    assert_eq!(faults(&seller.post(list, fine).await), ["/cost range"]);
+}

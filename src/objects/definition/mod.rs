@@ -3,6 +3,7 @@
 
 mod check;
 mod shapes;
+mod values;
 
 use access::Role;
 use platform::{Fault, text_enum};

@@ -78,11 +78,11 @@ impl Fields {
         if !faults.is_empty() {
             return Err(Error::invalid(faults));
         }
-        let [value] = value;
-        match value {
-            Value::Object(fields) => Ok(fields),
-            _ => Err(Error::internal("the shape of a request is an object")),
-        }
+        let [Value::Object(mut fields)] = value else {
+            return Err(Error::internal("the shape of a request is an object"));
+        };
+        let faults = definition.respell(&mut fields);
+        if faults.is_empty() { Ok(fields) } else { Err(Error::invalid(faults)) }
     }
 }
 

@@ -9,11 +9,11 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use intake::parameters;
-use platform::{Conn, Db, Error, FixedSql, List, Result, Timestamp, Tx, fixed_sql};
+use platform::{Conn, Db, Error, FixedSql, OpenList, Result, Timestamp, Tx, fixed_sql};
 use schema::objects;
 use uuid::Uuid;
 
-use super::{CustomObject, ObjectFilter, ObjectPage, ObjectSort};
+use super::{CustomObject, ObjectFilter, ObjectPage, ObjectSort, filter};
 use crate::object_type::catalog::{Catalog, Compiled, readable_keys};
 
 /// Ids of objects that a refusal names.
@@ -52,18 +52,22 @@ impl CustomObject {
         db: &Db,
         caller: &Caller,
         type_: &str,
-        list: &List<ObjectFilter>,
+        OpenList { list, others }: &OpenList<ObjectFilter>,
     ) -> Result<ObjectPage> {
         use objects::{created_at, id, updated_at};
         let mut conn = db.conn().await?;
         let catalog: Catalog = db.extensions().get()?;
-        catalog.current(&mut conn, caller, type_).await?;
+        let (compiled, _) = catalog.current(&mut conn, caller, type_).await?;
 
         let filter = parameters::of_list(&mut conn, caller, list).await?;
-        let listed = || matching(caller, type_, &filter).filter(list.rows(id, updated_at));
+        let listed = || -> Result<_> {
+            let conditions = filter::conditions(&compiled.definition, others)?;
+            let query = matching(caller, type_, &filter).filter(list.rows(id, updated_at));
+            Ok(conditions.into_iter().fold(query, QueryDsl::filter))
+        };
+        let query = listed()?.limit(list.fetch());
         let total =
-            if list.counted { Some(listed().count().get_result(&mut conn).await?) } else { None };
-        let query = listed().limit(list.fetch());
+            if list.counted { Some(listed()?.count().get_result(&mut conn).await?) } else { None };
         let key = |object: &Self| (object.created_at, object.id);
         match filter.sort.unwrap_or(ObjectSort::NewestFirst) {
             ObjectSort::NewestFirst => {

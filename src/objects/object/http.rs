@@ -4,8 +4,8 @@
 use access::Can;
 use platform::changes::{self, HistoryPage};
 use platform::{
-    Db, IfMatch, IfSent, List, NoFilter, PageQuery, Path, Problems, Reply, Result, Routes, Tagged,
-    Write,
+    Db, IfMatch, IfSent, List, NoFilter, OpenList, PageQuery, Path, Problems, Reply, Result,
+    Routes, Tagged, Write,
 };
 use uuid::Uuid;
 
@@ -28,6 +28,8 @@ pub fn routes(routes: &mut Routes) {
 /// List objects of a type
 ///
 /// Returns the objects that you may see. The roles that may read a type are part of its definition.
+/// Each field of the type is a further parameter: `kind=van,car` for options, `seats=ge:4` for numbers
+/// and times, with `gt:`, `ge:`, `lt:`, `le:` or nothing before the value.
 #[utoipa::path(
     get, path = "/objects/{type}",
     params(ObjectFilter, PageQuery),
@@ -36,7 +38,7 @@ pub fn routes(routes: &mut Routes) {
 async fn list_objects(
     caller: Can<UseObjects>,
     type_: Path<String>,
-    list: List<ObjectFilter>,
+    list: OpenList<ObjectFilter>,
     db: Db,
 ) -> Result<ObjectPage> {
     CustomObject::list(&db, &caller, &type_, &list).await

@@ -2,6 +2,7 @@
 
 mod body;
 mod db;
+mod filter;
 pub mod http;
 mod steps;
 
