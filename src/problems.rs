@@ -6,6 +6,10 @@ use std::borrow::Cow;
 
 /// Returns the Chinese translation of a problem's text, or else the meaning of its code.
 pub fn chinese(code: &str, english: &str) -> Cow<'static, str> {
+    // The definition of the type has this text in the language of the reader.
+    if code == "refused_by_guard" && !english.is_ascii() {
+        return english.to_owned().into();
+    }
     texts::chinese(english).unwrap_or_else(|| {
         let meaning = MEANINGS.iter().find(|meaning| meaning.0 == code);
         meaning.map_or("请求有误。", |meaning| meaning.2).into()
@@ -193,6 +197,9 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("invalid_encoding", "The text is not valid UTF-8. Encode it as UTF-8, and in a URL as \
         percent-encoded UTF-8.",
         "文本不是有效的 UTF-8,请以 UTF-8 编码(URL 中使用百分号编码)。"),
+    ("invalid_expression", "The expression cannot be read, uses a name or type that does not fit, or is too \
+        costly. The message names the reason.",
+        "表达式无法解析、使用了不存在的名称或类型不符,或过于复杂,原因见说明。"),
     ("invalid_header", "A header is not valid UTF-8; `detail` names it. Encode it again, or leave \
         it out.",
         "请求头不是有效的 UTF-8,见 detail,请重新编码或去除。"),
@@ -342,6 +349,9 @@ pub const MEANINGS: &[(&str, &str, &str)] = &[
     ("range_not_satisfiable", "The range is beyond the end of the file; Content-Range contains the \
         length of the file.",
         "所请求的范围超出文件末尾,文件长度见 Content-Range。"),
+    ("refused_by_guard", "The definition of the type has a condition for this action, which is not fulfilled; \
+        `guard` and `detail` name it.",
+        "对象类型的定义为此操作规定了条件,目前不满足;条件见 `guard` 与 detail。"),
     ("request_in_progress", "The first request with this Idempotency-Key is still running. Wait as \
         long as Retry-After says and repeat it.",
         "同一 Idempotency-Key 的请求仍在处理,请按 Retry-After 等待后重发。"),

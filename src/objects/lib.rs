@@ -3,6 +3,7 @@
 //! brings definitions of its own along, in `types/`.
 
 pub mod definition;
+mod expression;
 pub mod object;
 pub mod object_type;
 

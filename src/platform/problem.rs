@@ -115,6 +115,9 @@ pub struct ProblemMembers {
     /// `case_open`: the risk case that is already open
     #[schema(nullable = false)]
     id: Option<uuid::Uuid>,
+    /// `refused_by_guard`: the code of the guard in the definition
+    #[schema(nullable = false, example = "too_late")]
+    guard: Option<String>,
     /// `in_use`: some of the objects that use what the change would remove
     #[schema(nullable = false)]
     ids: Option<Vec<uuid::Uuid>>,

@@ -198,4 +198,13 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
     ("must be true or false", "只能为真或假"),
     ("not a value of the field's type", "不是该字段类型的值"),
     ("not an option of the field", "不是该字段的选项"),
+    ("all guards of a type have at most 4,000 characters", "一个类型的全部条件合计最多 4000 个字符"),
+    ("the expression is longer than {} bytes", "表达式超过 {} 字节"),
+    ("the expression nests more than {} deep", "表达式嵌套超过 {} 层"),
+    ("the expression has more than {} parts", "表达式超过 {} 个部分"),
+    ("the expression cannot be read: {}", "表达式无法解析"),
+    ("there is no field `{}`", "没有字段 `{}`"),
+    ("there is no function `{}`", "没有函数 `{}`"),
+    ("expected {}, found {}", "类型不符"),
+    ("the expression failed: {}", "表达式无法计算"),
 ];

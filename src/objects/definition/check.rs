@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use platform::Fault;
 
-use super::{Actor, Choice, Definition, Field, FieldType, State, Target, Transition, Viewer};
+use super::{
+    Actor, Choice, Definition, Field, FieldType, State, Target, Transition, Viewer, guard,
+};
 
 /// Names of fields that every object has, and of parameters of lists, which filter by fields.
 const RESERVED: &[&str] = &[
@@ -65,6 +67,7 @@ pub fn check(definition: &Definition, at: &str) -> Vec<Fault> {
         faults.add_transition(&format!("/transitions/{index}"), transition, definition);
     }
     faults.add_unreachable(states, transitions);
+    faults.found.extend(guard::faults(definition, at));
     faults.found
 }
 

@@ -2,6 +2,7 @@
 //! data: JSON over the API, TOML for the types that the service brings along.
 
 mod check;
+mod guard;
 mod shapes;
 mod values;
 
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use check::check;
+pub use guard::{Guard, Guards};
 pub use shapes::Shapes;
 
 /// Pattern of the names of types, fields, states, actions and options
@@ -211,6 +213,9 @@ pub struct Transition {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 50, nullable = false)]
     pub takes: Vec<String>,
+    /// A condition for the action
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guard: Option<Guard>,
     /// Fields that get the current time or day
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 10, nullable = false)]

@@ -134,7 +134,7 @@ async fn list_object_history(
     responses(
         (status = 200, description = "The object", body = CustomObject),
         (status = 403, description = "`not_your_object`"),
-        (status = 409, description = "`wrong_status`"),
+        (status = 409, description = "`refused_by_guard`, `wrong_status`"),
         Problems,
     ),
 )]

@@ -25,7 +25,7 @@ impl CustomObject {
     ) -> Result<Self> {
         let catalog: Catalog = tx.extension()?;
         let (compiled, active) = catalog.current(tx.conn(), caller, type_).await?;
-        let Compiled { definition, version, shapes } = &*compiled;
+        let Compiled { definition, version, shapes, .. } = &*compiled;
         if !definition.creators.iter().any(|role| caller.is(*role)) {
             return Err(Error::forbidden());
         }
@@ -112,7 +112,7 @@ impl CustomObject {
     ) -> Result<Self> {
         let (before, compiled, current) = Self::lock(tx, caller, type_, *id).await?;
         based_on.check(tx, &before).await?;
-        let Compiled { definition, shapes, .. } = &*compiled;
+        let Compiled { definition, shapes, guards, .. } = &*compiled;
         let named = definition.transitions.iter().find(|it| it.action == *action);
         let transition = named.ok_or_else(Error::not_found)?;
         if !before.is_open_to(transition, caller) {
@@ -138,6 +138,8 @@ impl CustomObject {
             return Err(Error::invalid(missing));
         }
 
+        let (guard, time) = (transition.guard.as_ref(), (tx.now, tx.today));
+        guards.check(action, guard, &after.values(caller), time)?;
         for key in &transition.stamps {
             let is_date = definition.field(key).is_some_and(|it| it.type_ == FieldType::Date);
             let now = if is_date { tx.today.to_string() } else { tx.now.to_string() };
@@ -157,6 +159,21 @@ impl CustomObject {
         }
         transition.actors.iter().any(|actor| self.has(*actor, caller))
             || transition.roles.iter().any(|role| caller.is(*role))
+    }
+
+    /// Returns the values that guards may use.
+    fn values(&self, caller: &Caller) -> Map<String, Value> {
+        let mut values = self.fields.0.clone();
+        let customer = self.customer_id.map(|id| id.to_string());
+        let fixed = [
+            ("status", Some(self.status.clone())),
+            ("owner_id", Some(self.owner_id.to_string())),
+            ("author_id", Some(self.author_id.to_string())),
+            ("caller_id", Some(caller.id().to_string())),
+            ("customer_id", customer),
+        ];
+        values.extend(fixed.map(|(name, value)| (name.to_owned(), value.into())));
+        values
     }
 
     fn has(&self, actor: Actor, caller: &Caller) -> bool {

@@ -11,7 +11,7 @@ use platform::{Change, Clock, Conn, Db, Embedded, Error, Resource, Result, Tx};
 use schema::{object_type_versions, object_types};
 use uuid::Uuid;
 
-use crate::definition::{self, Definition, Shapes};
+use crate::definition::{self, Definition, Guards, Shapes};
 use crate::object::CustomObject;
 use crate::object_type::ObjectType;
 
@@ -27,6 +27,7 @@ pub struct Compiled {
     pub definition: Definition,
     pub version: i32,
     pub shapes: Shapes,
+    pub guards: Guards,
 }
 
 type Versions = HashMap<(String, i32), Arc<Compiled>>;
@@ -64,8 +65,8 @@ impl Catalog {
         let row = object_type_versions::table.find((key, version));
         let row = row.select(object_type_versions::definition);
         let Embedded(definition): Embedded<Definition> = row.first(conn).await?;
-        let shapes = Shapes::of(&definition)?;
-        let compiled = Arc::new(Compiled { definition, version, shapes });
+        let (shapes, guards) = (Shapes::of(&definition)?, Guards::of(&definition)?);
+        let compiled = Arc::new(Compiled { definition, version, shapes, guards });
 
         let mut versions = self.0.write().expect("no panic under the lock");
         if versions.len() >= KEPT {

@@ -21,11 +21,12 @@ use crate::support::sampling::{is_sampled, or_in_torture};
 
 /// Codes whose details come from libraries. In Chinese they are replaced by the meaning of the
 /// code.
-const FOREIGN: [&str; 6] = [
+const FOREIGN: [&str; 7] = [
     "invalid",
     "invalid_query",
     "malformed_json",
     "malformed_multipart",
+    "refused_by_guard",
     "unreadable_body",
     "unreadable_image",
 ];
