@@ -20,6 +20,8 @@ create table object_type_versions (
     key text not null constraint object_type_versions_key_fkey references object_types (key),
     definition_version integer not null,
     definition jsonb not null,
+    -- by the service, not by the company
+    delivered boolean not null,
     constraint object_type_versions_pkey primary key (key, definition_version)
 );
 

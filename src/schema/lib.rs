@@ -585,6 +585,7 @@ diesel::table! {
         key -> Text,
         definition_version -> Int4,
         definition -> Jsonb,
+        delivered -> Bool,
     }
 }
 

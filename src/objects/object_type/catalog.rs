@@ -7,7 +7,7 @@ use std::sync::{Arc, RwLock};
 use access::Caller;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use platform::{Change, Clock, Conn, Db, Embedded, Error, Resource, Result, Tx};
+use platform::{Change, Clock, Conn, Db, Embedded, Error, Fault, Resource, Result, Tx};
 use schema::{object_type_versions, object_types};
 use uuid::Uuid;
 
@@ -94,39 +94,62 @@ pub(crate) async fn readable_keys(conn: &mut Conn, caller: &Caller) -> Result<Ve
     Ok(types.into_iter().filter(|type_| may(&type_.1)).map(|type_| type_.0).collect())
 }
 
-/// Stores the definitions that the service brings along and that are missing. Those that a company
-/// has changed stay as they are.
+/// Stores the definitions that the service brings along and that are new or have changed since. Those
+/// that a company has changed stay as they are.
 pub async fn ensure_built_in(db: &Db, clock: &Clock) -> Result<()> {
-    let known = object_types::table.filter(object_types::built_in).select(object_types::key);
-    let known: Vec<String> = known.load(&mut *db.conn().await?).await?;
-    let mut missing = vec![];
-    for text in BUILT_IN {
-        let definition = definition::read(text).map_err(|faults| {
-            let faults = faults.iter().map(|fault| format!("{}: {}", fault.pointer, fault.message));
-            Error::internal(faults.collect::<Vec<_>>().join(", "))
-        })?;
-        if !known.contains(&definition.key) {
-            missing.push(definition);
-        }
-    }
-    if missing.is_empty() {
+    let definitions =
+        BUILT_IN.iter().map(|text| definition::read(text).map_err(|faults| broken(&faults)));
+    let mut definitions: Vec<Definition> = definitions.collect::<Result<_>>()?;
+    outdated(&mut *db.conn().await?, &mut definitions).await?;
+    if definitions.is_empty() {
         return Ok(());
     }
 
     Tx::run(db, clock, Uuid::nil(), async |tx| {
         // Several instances may start at the same time.
         tx.lock("built-in types").await?;
-        let known = object_types::table.select(object_types::key);
-        let known: Vec<String> = known.load(tx.conn()).await?;
-        missing.retain(|definition| !known.contains(&definition.key));
-        let types: Vec<_> =
-            missing.iter().map(|it| ObjectType::new(it.clone(), true, tx.now)).collect();
-        diesel::insert_into(object_types::table).values(&types).execute(tx.conn()).await?;
-        for row in &types {
-            row.keep_version(tx).await?;
+        let known = outdated(tx.conn(), &mut definitions).await?;
+        for definition in definitions {
+            let Some(before) = known.get(&definition.key) else {
+                let row = ObjectType::new(definition, true, tx.now);
+                diesel::insert_into(object_types::table).values(&row).execute(tx.conn()).await?;
+                row.keep_version(tx, true).await?;
+                tx.record(Change::created(&row)).await?;
+                continue;
+            };
+            let definition_version = before.definition_version + 1;
+            let definition = Embedded(definition);
+            let after = ObjectType { definition_version, definition, ..before.clone() };
+            after.keep_version(tx, true).await?;
+            before.save(tx, after).await?;
         }
-        let changes: Vec<Change> = types.iter().map(Change::created).collect::<Result<_>>()?;
-        tx.record_all(&changes).await
+        Ok(())
     })
     .await
+}
+
+/// Keeps the definitions that are to be stored. Returns the types that exist, by name.
+async fn outdated(
+    conn: &mut Conn,
+    definitions: &mut Vec<Definition>,
+) -> Result<HashMap<String, ObjectType>> {
+    let rows: Vec<ObjectType> = ObjectType::query().load(conn).await?;
+    let delivered = object_type_versions::table.filter(object_type_versions::delivered);
+    let delivered =
+        delivered.select((object_type_versions::key, object_type_versions::definition_version));
+    let delivered: Vec<(String, i32)> = delivered.load(conn).await?;
+
+    let rows: HashMap<_, _> = rows.into_iter().map(|row| (row.key.clone(), row)).collect();
+    definitions.retain(|definition| {
+        rows.get(&definition.key).is_none_or(|row| {
+            let is_ours = delivered.contains(&(row.key.clone(), row.definition_version));
+            is_ours && *row.definition != *definition
+        })
+    });
+    Ok(rows)
+}
+
+fn broken(faults: &[Fault]) -> Error {
+    let faults = faults.iter().map(|fault| format!("{}: {}", fault.pointer, fault.message));
+    Error::internal(faults.collect::<Vec<_>>().join(", "))
 }

@@ -57,7 +57,7 @@ impl ObjectType {
         list.page(rows, total, |row: &Self| (row.key.clone(), row.id))
     }
 
-    access::rows! { object_types: pub fn find, fn find_for_update, fn save }
+    access::rows! { object_types: pub fn find, fn find_for_update, pub(super) fn save }
 
     pub async fn create(tx: &mut Tx, _: &Caller, new: &NewObjectType) -> Result<Self> {
         let faults = definition::check(&new.definition, "/definition");
@@ -77,17 +77,18 @@ impl ObjectType {
             let pointer = "/definition/key";
             Error::from(error).on_constraint("object_types_key_key", pointer, "duplicate")
         })?;
-        row.keep_version(tx).await?;
+        row.keep_version(tx, false).await?;
         tx.record(Change::created(&row)).await?;
         Ok(row)
     }
 
     /// Stores the definition as a version, which objects refer to.
-    pub(crate) async fn keep_version(&self, tx: &mut Tx) -> Result<()> {
+    pub(super) async fn keep_version(&self, tx: &mut Tx, delivered: bool) -> Result<()> {
         let values = (
             object_type_versions::key.eq(&self.key),
             object_type_versions::definition_version.eq(self.definition_version),
             object_type_versions::definition.eq(&self.definition),
+            object_type_versions::delivered.eq(delivered),
         );
         let insert = diesel::insert_into(object_type_versions::table).values(values);
         insert.execute(tx.conn()).await?;
@@ -115,7 +116,7 @@ impl ObjectType {
             before.check_unfinished(tx, new).await?;
             after.definition = Embedded(new.clone());
             after.definition_version += 1;
-            after.keep_version(tx).await?;
+            after.keep_version(tx, false).await?;
         }
         before.save(tx, after).await
     }

@@ -1,5 +1,6 @@
 //! Objects of the types that a company defines, and of those that the service brings along.
 
+mod built_in;
 mod definitions;
 
 use actix_web::http::Method;
@@ -91,6 +92,11 @@ async fn a_type_is_defined_and_used_at_once() {
     assert_eq!(stranger.get(list).await.expect(200)["items"], json!([]));
     let approve = format!("{at}/approve");
     assert_eq!(seller.post(&approve, json!({})).await.expect(403)["code"], "not_your_object");
+    let own = json!({ "purpose": "x", "day": "2026-11-21", "owner_id": seller.id });
+    let own = manager.post(list, own).await.expect(201);
+    manager.post(&format!("{}/approve", path(&own)), json!({})).await.expect(403);
+    let cancelled = manager.post(&format!("{}/reject", path(&own)), json!({})).await.expect(200);
+    assert_eq!(cancelled["status"], "rejected");
     let approved = manager.post(&approve, json!({})).await.expect(200);
     assert_eq!(
         (&approved["status"], &approved["approved_at"]),
