@@ -127,6 +127,14 @@ async fn a_guard_refuses_an_action_in_the_readers_language() {
         assert_eq!(refused.expect(409)["detail"], "最多 5 座,且须提前一天");
         assert_eq!(manager.get(&path(&made)).await.expect(200), made);
     }
+
+    // A missing value does not fulfil a guard.
+    let mut other = with("seats <= 5");
+    other["key"] = json!("other");
+    defined(&admin, other).await;
+    let new = json!({ "purpose": "x", "day": "2026-11-21" });
+    let made = seller.post("/api/v1/objects/other", new).await.expect(201);
+    manager.post(&format!("{}/approve", path(&made)), json!({})).await.expect(409);
 }
 
 #[actix_web::test]
