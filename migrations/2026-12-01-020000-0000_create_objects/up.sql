@@ -59,8 +59,8 @@ create table objects (
     constraint objects_number_key unique (type, number),
     constraint objects_external_id_key unique (type, source_system, external_id)
 );
-create index objects_type_idx on objects (type, id);
-create index objects_status_idx on objects (type, status, id);
-create index objects_owner_id_idx on objects (owner_id, type, id);
-create index objects_customer_id_idx on objects (customer_id, type, id);
+create index objects_type_idx on objects (type, created_at, id);
+create index objects_status_idx on objects (type, status, created_at, id);
+create index objects_owner_id_idx on objects (owner_id, type, created_at, id);
+create index objects_customer_id_idx on objects (customer_id, type, created_at, id);
 create index objects_viewer_ids_idx on objects using gin (viewer_ids);

@@ -14,6 +14,8 @@ pub struct View {
     /// The name of the item's schema
     pub schema: String,
     pub fields: Vec<String>,
+    /// Items have further fields, which only data names
+    pub is_open: bool,
     pub expansions: Vec<Expansion>,
 }
 
@@ -24,7 +26,7 @@ pub struct Views(pub(crate) HashMap<String, View>);
 impl View {
     /// Checks whether items have this field.
     pub fn has(&self, field: &str) -> bool {
-        self.fields.iter().any(|known| known == field)
+        self.is_open || self.fields.iter().any(|known| known == field)
     }
 }
 
@@ -61,7 +63,8 @@ fn view(document: &Value, operation: &Value) -> Option<View> {
 
     let schema = name_of(&item)?.to_owned();
     let expansions = expansions(document, &schema, &fields);
-    Some(View { is_list, schema, fields: fields.into_keys().collect(), expansions })
+    let is_open = is_open(document, &item);
+    Some(View { is_list, schema, fields: fields.into_keys().collect(), is_open, expansions })
 }
 
 /// Finds the expansions of a schema: its fields with ids, and those of the rows in its lists.
@@ -101,6 +104,16 @@ fn expansions(document: &Value, schema: &str, fields: &BTreeMap<String, Value>) 
 /// The name of the schema that a `$ref` points to.
 pub(crate) fn name_of(schema: &Value) -> Option<&str> {
     schema["$ref"].as_str()?.rsplit('/').next()
+}
+
+/// Checks whether a schema, or one that it is composed of, allows further properties.
+fn is_open(document: &Value, schema: &Value) -> bool {
+    if let Some(name) = name_of(schema) {
+        return is_open(document, &document["components"]["schemas"][name]);
+    }
+    let mut parts = schema["allOf"].as_array().into_iter().flatten();
+    let more = &schema["additionalProperties"];
+    more.is_object() || *more == true || parts.any(|part| is_open(document, part))
 }
 
 /// Returns the properties of a schema, with those of all the schemas that it is composed of.

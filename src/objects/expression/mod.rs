@@ -30,7 +30,7 @@ pub enum Type {
     Text,
     /// A day as a text, YYYY-MM-DD.
     Date,
-    /// A point in time as an RFC 3339 text in UTC, with at most nine digits of a second.
+    /// A point in time as an RFC 3339 text, with at most nine digits of a second; UTC inside.
     Instant,
     /// A list whose elements have one type.
     List(Box<Type>),

@@ -10,8 +10,8 @@ use std::borrow::Cow;
 
 use diesel::prelude::*;
 use intake::Reference;
-use platform::row_rule::RowRule;
-use platform::row_rule::Viewers::{Audience, CustomerOrPool, When};
+use platform::row_rule::Viewers::{Accounts, Audience, CustomerOrPool, When};
+use platform::row_rule::{ACCOUNTS, RowRule};
 use platform::{Embedded, Resource, Timestamp, page, text_enum};
 use schema::objects;
 use serde::{Deserialize, Serialize};
@@ -83,6 +83,7 @@ impl Resource for CustomObject {
         viewers: &[
             Audience("viewer_ids"),
             When("objects.by_customer", &CustomerOrPool("customer_id")),
+            When("objects.by_customer and objects.customer_id is not null", &Accounts),
         ],
     };
 
@@ -103,8 +104,8 @@ impl Resource for CustomObject {
     }
 
     fn owners(&self) -> Vec<Option<Uuid>> {
-        let customer =
-            (self.by_customer && self.customer_id.is_some()).then_some(self.customer_owner_id);
+        let is_seen = self.by_customer && self.customer_id.is_some();
+        let customer = [self.customer_owner_id, Some(ACCOUNTS)].into_iter().filter(|_| is_seen);
         self.viewer_ids.iter().copied().map(Some).chain(customer).collect()
     }
 

@@ -20,7 +20,7 @@ fn vehicle_request() -> Value {
     let state = |key: &str, last: bool| json!({ "key": key, "label": label, "final": last });
     json!({
         "key": "vehicle_request", "label": label, "prefix": "VR",
-        "readers": ["admin", "sales_manager", "salesperson", "reporter"],
+        "readers": ["admin", "sales_manager", "salesperson", "finance", "reporter"],
         "creators": ["sales_manager", "salesperson"],
         "visible_to": ["customer"],
         "fields": [
@@ -190,6 +190,8 @@ async fn the_feed_tells_of_objects_as_they_are_seen() {
     let other = service.actor(Role::Salesperson).await;
     // Sees every row, but is no reader of the type.
     let office = service.actor(Role::BackOffice).await;
+    // Sees all customers, and so the objects of customers.
+    let finance = service.actor(Role::Finance).await;
     let reporter = service.client(Role::Reporter, "bi").await;
     let feed = "/api/v1/changes?types=object.vehicle_request";
     let start = async |actor: &Actor<'_>| {
@@ -203,7 +205,7 @@ async fn the_feed_tells_of_objects_as_they_are_seen() {
         events.map(|it| format!("{} {}", text(it, "type"), text(it, "op"))).collect()
     };
     let mut cursors = vec![];
-    for actor in [&seller, &other, &office, &reporter] {
+    for actor in [&seller, &other, &office, &reporter, &finance] {
         cursors.push(start(actor).await);
     }
 
@@ -220,6 +222,8 @@ async fn the_feed_tells_of_objects_as_they_are_seen() {
     assert_eq!(told(&office, &cursors[2], 0).await, [""; 0]);
     assert_eq!(told(&reporter, &cursors[3], 0).await, created);
 
+    assert_eq!(told(&finance, &cursors[4], 0).await, created);
+    finance.get(&path(&made)).await.expect(200);
     office.get(&path(&made)).await.expect(403);
     let whole = office.post("/api/v1/changes/snapshot", Value::Null).await.expect(200);
     let mut rows = format!("/api/v1/changes?cursor={}", whole["cursor"].as_str().unwrap());
@@ -348,6 +352,15 @@ async fn a_list_is_filtered_by_the_fields_of_the_type() {
         assert_eq!(found, expected, "{query}");
         assert_eq!(page["total"], expected.len(), "{query}");
     }
+
+    // As CSV, the fields of the type are columns.
+    let csv = [("accept", "text/csv")];
+    let table =
+        seller.send(Method::GET, &format!("{list}?fields=purpose,cost,status"), None, &csv).await;
+    let rows: Vec<_> = table.text().trim_start_matches('\u{feff}').lines().collect();
+    assert_eq!(rows.len(), 4, "{rows:?}");
+    assert!(rows[0].contains("purpose") && rows[0].contains("cost"), "{rows:?}");
+    assert!(!rows[0].contains("seats") && rows[1].contains("100.00"), "{rows:?}");
 
     // A cursor belongs to the filter.
     let page = seller.get(&format!("{list}?limit=1&cost=ge:9.5")).await.expect(200);
