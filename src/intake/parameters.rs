@@ -1,7 +1,7 @@
 //! References in queries: filters of lists and parameters of reports.
 
 use access::Caller;
-use platform::{Conn, Error, Fault, List, Query, Result, input};
+use platform::{Conn, Error, Fault, List, Query, Result, query};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use uuid::Uuid;
@@ -15,7 +15,7 @@ pub async fn of_list<F: HasReferences + DeserializeOwned>(
     caller: &Caller,
     list: &List<F>,
 ) -> Result<F> {
-    input::of_query(&resolved(conn, caller, F::REFERENCES, list.query()).await?)
+    query::of_query(&resolved(conn, caller, F::REFERENCES, list.query()).await?)
 }
 
 /// Returns the parameters of a query that is not a list, with its external ids resolved to ids.
@@ -24,7 +24,7 @@ pub async fn of_query<Q: HasReferences + DeserializeOwned>(
     caller: &Caller,
     query: &Query<Q>,
 ) -> Result<Q> {
-    input::of_query(&resolved(conn, caller, Q::REFERENCES, query.raw()).await?)
+    query::of_query(&resolved(conn, caller, Q::REFERENCES, query.raw()).await?)
 }
 
 /// Types of rows that can be merged. A filter by the id of a merged row applies to the winner.

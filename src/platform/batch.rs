@@ -18,7 +18,7 @@ pub use super::bisect::bisect;
 use super::error::{Error, Fault, Problem, Result};
 use super::resource::Resource;
 use super::routes::{Argument, Refusals};
-use super::{input, shape, text_enum};
+use super::{input, query, shape, text_enum};
 
 /// Maximum number and bytes of the items that are processed at a time. While it is processed, an
 /// item takes ten times the memory of its text.
@@ -272,7 +272,7 @@ fn received(
     checks: fn() -> Checks,
 ) -> LocalBoxFuture<'static, Result<BatchItems>> {
     let kind = input::media_type(req);
-    let query = input::query::<BatchQuery>(req, || BatchQuery::into_params(|| None));
+    let query = query::query::<BatchQuery>(req, || BatchQuery::into_params(|| None));
     let bytes = input::bytes(req, payload);
     let req = req.clone();
     async move {

@@ -1,7 +1,8 @@
 //! Strict extractors. A handler never sees an invalid value.
 //!
-//! Unreadable requests and faults in the path or query are answered with 400. A JSON body that does
-//! not conform to the document is answered with 422. One answer lists all faults.
+//! Unreadable requests and faults in the path or in the query ([`query`](super::query)) are answered
+//! with 400. A JSON body that does not conform to the document is answered with 422. One answer lists
+//! all faults.
 
 use std::future::{Ready, ready};
 use std::ops::Deref;
@@ -14,17 +15,13 @@ use aws_lc_rs::digest::{SHA256, digest};
 use futures_util::StreamExt;
 use futures_util::future::{FutureExt, LocalBoxFuture};
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
-use unicode_normalization::UnicodeNormalization;
-use utoipa::openapi::path::Parameter;
-use utoipa::{IntoParams, ToSchema};
+use serde_json::Value;
+use utoipa::ToSchema;
 
-use super::characters::{is_refused, trimmed};
 use super::error::{Error, Fault, Result};
 use super::routes::{Argument, Refusals};
-use super::shape::QueryShape;
 use super::share::Bodies;
-use super::{external, json, shape};
+use super::{json, shape};
 
 /// Size limits in bytes: bodies of batches, of authentication, and of all other operations.
 const BATCH_LIMIT: usize = 32 << 20;
@@ -242,134 +239,6 @@ pub fn typed<T: DeserializeOwned>(value: &Value) -> Result<T, Vec<Fault>> {
             None => vec![Fault::new(pointer, "invalid", "not allowed by the API document")],
         }
     })
-}
-
-/// The query string. Unknown parameters, those of the wrong type and repeated ones that are not
-/// lists are faults. One answer lists all of them.
-pub struct Query<T> {
-    typed: T,
-    raw: Value,
-}
-
-impl<T> Query<T> {
-    /// The parameters as one object, with references by external id.
-    pub fn raw(&self) -> &Value {
-        &self.raw
-    }
-}
-
-impl<T> Deref for Query<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.typed
-    }
-}
-
-impl<T: DeserializeOwned + IntoParams + 'static> FromRequest for Query<T> {
-    type Error = Error;
-    type Future = Ready<Result<Self>>;
-
-    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let query = query::<T>(req, || T::into_params(|| None));
-        ready(query.and_then(|raw| of_query(&raw).map(|typed| Self { typed, raw })))
-    }
-}
-
-impl<T: DeserializeOwned + IntoParams + 'static> Argument for Query<T> {}
-
-/// Converts a query string that has been validated into `T`.
-pub fn of_query<T: DeserializeOwned>(value: &Value) -> Result<T> {
-    typed(value).map_err(|faults| Error::bad_request("invalid_query", "").faults(faults))
-}
-
-/// Reads and validates the query string. Returns one object, whose values have the types that the
-/// parameters are documented with.
-pub(crate) fn query<Key: 'static>(
-    req: &HttpRequest,
-    parameters: fn() -> Vec<Parameter>,
-) -> Result<Value> {
-    query_of(shape::of_query::<Key>(parameters), pairs(req)?)
-}
-
-/// The parameters of a request by name.
-pub(crate) type Pairs = Vec<(String, String)>;
-
-/// Reads the query string and validates the parameters that are documented. Also returns the others,
-/// for operations with parameters that only data names.
-pub(crate) fn open_query<Key: 'static>(
-    req: &HttpRequest,
-    parameters: fn() -> Vec<Parameter>,
-) -> Result<(Value, Pairs)> {
-    let shape = shape::of_query::<Key>(parameters);
-    let (known, others) = pairs(req)?.into_iter().partition(|pair| shape.has(&pair.0));
-    Ok((query_of(shape, known)?, others))
-}
-
-fn pairs(req: &HttpRequest) -> Result<Pairs> {
-    let pairs = web::Query::<Pairs>::from_query(req.query_string());
-    let pairs = pairs.map_err(|e| Error::bad_request("invalid_query", e.to_string()))?;
-    Ok(pairs.into_inner())
-}
-
-fn query_of(shape: &QueryShape, pairs: Pairs) -> Result<Value> {
-    let (mut object, mut faults) = (Map::new(), vec![]);
-    let mut put = |name: String, value: Value, faults: &mut Vec<Fault>| {
-        let Some(known) = object.get_mut(&name) else {
-            object.insert(name, value);
-            return;
-        };
-        // A list parameter that is repeated counts as one list.
-        if let (Value::Array(all), Value::Array(more)) = (known, value) {
-            all.extend(more);
-        } else {
-            let why = "the parameter occurs more than once";
-            faults.push(Fault::new(format!("/{name}"), "duplicate_field", why));
-        }
-    };
-
-    for (name, text) in pairs {
-        if text.contains(|c: char| c.is_control() || is_refused(c)) {
-            let message = "must not contain control characters";
-            faults.push(Fault::new(format!("/{name}"), "control_character", message));
-        }
-        let schema = shape.parameter(&name);
-        // `customer_id=external:sap:1` is short for `customer_source_system=sap` together with
-        // `customer_external_id=1`.
-        if let Some(of) = name.strip_suffix("_id").filter(|_| schema["format"] == "uuid")
-            && let Some((source_system, external_id)) = external::parse(trimmed(&text))
-        {
-            put(format!("{of}_source_system"), source_system.into(), &mut faults);
-            put(format!("{of}_external_id"), external_id.into(), &mut faults);
-            continue;
-        }
-        put(name, read(schema, trimmed(&text).nfc().collect()), &mut faults);
-    }
-
-    let value = Value::Object(object);
-    faults.extend(shape::faults(shape.validator, &value));
-    if faults.is_empty() {
-        return Ok(value);
-    }
-    Err(Error::bad_request("invalid_query", "Some query parameters are invalid; see `errors`.")
-        .faults(faults))
-}
-
-/// Converts the text of a parameter into its documented type. Text of another type stays a string,
-/// which the validation refuses.
-fn read(schema: &Value, text: String) -> Value {
-    let is = |name: &str| match &schema["type"] {
-        Value::Array(names) => names.iter().any(|one| one == name),
-        one => one == name,
-    };
-    if is("array") {
-        return text.split(',').collect();
-    }
-    match text.parse::<Value>() {
-        Ok(value @ Value::Number(_)) if is("integer") => value,
-        Ok(value @ Value::Bool(_)) if is("boolean") => value,
-        _ => text.into(),
-    }
 }
 
 /// Path parameters. A malformed id is answered with 400, an unknown one with 404.

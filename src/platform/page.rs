@@ -22,7 +22,7 @@ use super::error::{Error, Fault, Result};
 use super::narrow::Narrowed;
 use super::routes::{Argument, Refusals};
 use super::time::Timestamp;
-use super::{Seal, input};
+use super::{Seal, query};
 
 /// Maximum number of rows of a list that is returned as CSV without a `limit`.
 pub const MOST_CSV_ROWS: i64 = 10_000;
@@ -125,12 +125,12 @@ impl<F: DeserializeOwned + IntoParams + 'static> List<F> {
     }
 
     fn of(req: &HttpRequest) -> Result<Self> {
-        Self::with(req, input::query::<Self>(req, Self::parameters)?, &[])
+        Self::with(req, query::query::<Self>(req, Self::parameters)?, &[])
     }
 
     /// Makes a list of the documented parameters, which is also bound to the others.
     fn with(req: &HttpRequest, mut query: Value, others: &[(String, String)]) -> Result<Self> {
-        let page: PageQuery = input::of_query(&query)?;
+        let page: PageQuery = query::of_query(&query)?;
 
         // The cursor is bound to the path and the filter, whatever the order of the parameters.
         let context = if let Some(asked) = query.as_object_mut() {
@@ -151,7 +151,7 @@ impl<F: DeserializeOwned + IntoParams + 'static> List<F> {
         let position = page.cursor.map(|cursor| seal.open(&cursor, &context)).transpose()?;
 
         Ok(Self {
-            typed: input::of_query(&query)?,
+            typed: query::of_query(&query)?,
             query,
             limit: page.limit.unwrap_or(if wants_csv(req) { MOST_CSV_ROWS } else { 50 }),
             counted: page.total.is_some(),
@@ -178,14 +178,14 @@ impl<F: DeserializeOwned + IntoParams + 'static> FromRequest for OpenList<F> {
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         let read = || {
-            let (query, others) = input::open_query::<List<F>>(req, List::<F>::parameters)?;
+            let (query, others) = query::open_query::<List<F>>(req, List::<F>::parameters)?;
             let is_repeated =
                 |index: usize| others[..index].iter().any(|it| it.0 == others[index].0);
             if let Some(index) = (0..others.len()).find(|index| is_repeated(*index)) {
                 let why = "the parameter occurs more than once";
                 let pointer = format!("/{}", others[index].0);
                 let faults = vec![Fault::new(pointer, "duplicate_field", why)];
-                return Err(Error::bad_request("invalid_query", "").faults(faults));
+                return Err(query::invalid_query(faults));
             }
             Ok(Self { list: List::with(req, query, &others)?, others })
         };

@@ -1,5 +1,7 @@
 //! The scope of a reader of the change feed: the visible types, rows and fields.
 
+use std::collections::BTreeSet;
+
 use access::{Caller, Role};
 use objects::object::CustomObject;
 use platform::row_rule::{ACCOUNTS, QUALITY_DESK};
@@ -88,21 +90,17 @@ impl<'a> Scope<'a> {
 
     /// Returns a digest of the scope. A cursor is only valid for its scope: after a change of it,
     /// rows would be silently missing. A new type of objects leaves cursors valid, because it has no
-    /// older rows and its readers never change; only those that were asked for count. Roles count
-    /// through the types that they read.
+    /// older rows and its readers never change; so only the types that were asked for count.
     pub fn mark(&self, seal: &Seal) -> String {
         let fixed = |names: &[String]| -> Vec<String> {
             names.iter().filter(|name| !name.contains('.')).cloned().collect()
         };
-        let (whole, partly) = (fixed(&self.whole), fixed(&self.partly));
-        let is_role = |id: &Uuid| Role::ALL.iter().any(|role| role.id() == *id);
-        let mut reach = self.reach.clone();
-        reach.retain(|id| !partly.is_empty() && !is_role(id));
-        let objects = match self.objects.as_slice() {
-            [] => String::new(),
-            objects => format!(" {objects:?}"),
-        };
-        seal.mark(&format!("{reach:?} {whole:?} {partly:?}{objects}"), "scope")
+        let (whole, partly, objects) = (fixed(&self.whole), fixed(&self.partly), &self.objects);
+        let is_limited = !partly.is_empty() || !objects.is_empty() && self.caller.reach().is_some();
+        let reach = if is_limited { self.reach.as_slice() } else { &[] };
+        // A further role may read types of objects that exist already.
+        let roles: BTreeSet<&str> = self.caller.roles().iter().map(|role| role.as_str()).collect();
+        seal.mark(&format!("{roles:?} {reach:?} {whole:?} {partly:?} {objects:?}"), "scope")
     }
 
     /// Limits the scope to these types, if there are any.

@@ -207,4 +207,6 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
     ("there is no function `{}`", "没有函数 `{}`"),
     ("expected {}, found {}", "类型不符"),
     ("the expression failed: {}", "表达式无法计算"),
+    ("administrators must be among the readers", "读者中必须包含管理员"),
+    ("all fields of a type have at most 2,000 options", "一个类型的全部字段合计最多 2000 个选项"),
 ];

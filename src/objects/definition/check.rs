@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use access::Role;
 use platform::Fault;
 
 use super::{
     Actor, Choice, Definition, Field, FieldType, State, Target, Transition, Viewer, guard,
 };
 
-/// Names of fields that every object has, and of parameters of lists, which filter by fields.
+/// Names of fields that every object has, of members that `expand` adds, of parameters of lists, which
+/// filter by fields, and of values in guards.
 const RESERVED: &[&str] = &[
     "id",
     "version",
@@ -17,7 +19,10 @@ const RESERVED: &[&str] = &[
     "number",
     "status",
     "author_id",
+    "author",
     "owner_id",
+    "owner",
+    "customer",
     "source_system",
     "external_id",
     "ended_at",
@@ -32,7 +37,9 @@ const RESERVED: &[&str] = &[
     "fields",
     "sort",
     "updated_from",
+    "open",
     "op",
+    "caller_id",
 ];
 
 /// Names of types that paths or the change feed use for something else.
@@ -41,12 +48,24 @@ const TAKEN: &[&str] = &["batch", "history", "report", "related", "object", "obj
 /// Actions whose paths mean something else.
 const OTHER_PATHS: &[&str] = &["batch", "history", "report", "members", "related"];
 
+/// Options of all fields of a definition. The compiled checks contain each of them three times.
+const OPTIONS: usize = 2_000;
+
+/// Faults in one answer, as for other bodies.
+const FAULTS: usize = 100;
+
 /// Returns the faults of a definition that stands at this pointer.
 pub fn check(definition: &Definition, at: &str) -> Vec<Fault> {
     let mut faults = Faults { at, found: vec![] };
     let Definition { key, fields, states, transitions, .. } = definition;
     if TAKEN.contains(&key.as_str()) {
         faults.add_reserved("/key");
+    }
+    if !definition.readers.contains(&Role::Admin) {
+        faults.add("/readers", "invalid", "administrators must be among the readers");
+    }
+    if fields.iter().map(|field| field.options.len()).sum::<usize>() > OPTIONS {
+        faults.add("/fields", "too_many", "all fields of a type have at most 2,000 options");
     }
     faults.add_repeated("/fields", "/key", fields.iter().map(|field| &field.key));
     faults.add_repeated("/states", "/key", states.iter().map(|state| &state.key));
@@ -68,6 +87,7 @@ pub fn check(definition: &Definition, at: &str) -> Vec<Fault> {
     }
     faults.add_unreachable(states, transitions);
     faults.found.extend(guard::faults(definition, at));
+    faults.found.truncate(FAULTS);
     faults.found
 }
 

@@ -7,16 +7,14 @@ mod shapes;
 mod values;
 
 use access::Role;
-use platform::{Fault, text_enum};
+use platform::{Fault, input, text_enum};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 pub use check::check;
 pub use guard::{Guard, Guards};
 pub use shapes::Shapes;
-
-/// Pattern of the names of types, fields, states, actions and options
-pub const KEY: &str = "^[a-z][a-z0-9_]{1,39}$";
 
 text_enum! {
     /// The type of a field's values
@@ -159,7 +157,7 @@ pub struct Field {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 200, nullable = false)]
     pub options: Vec<Choice>,
-    /// What a reference points to
+    /// The resource that a reference points to
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(inline)]
     pub to: Option<Target>,
@@ -289,7 +287,8 @@ impl Definition {
 /// Reads a definition in TOML, and checks it like one that arrives over the API.
 pub fn read(text: &str) -> Result<Definition, Vec<Fault>> {
     let invalid = |error: toml::de::Error| vec![Fault::new("", "invalid", error.to_string())];
-    let definition: Definition = toml::from_str(text).map_err(invalid)?;
+    let value: Value = toml::from_str(text).map_err(invalid)?;
+    let definition: Definition = input::check(&value)?;
     let faults = check(&definition, "");
     if faults.is_empty() { Ok(definition) } else { Err(faults) }
 }

@@ -1,8 +1,6 @@
-//! The JSON schemas of a definition: those that check requests, compiled once for each version, and
-//! those of the API document.
+//! The JSON schemas that check the requests of a definition, compiled once for each version.
 
-use std::collections::HashMap;
-
+use intake::as_id;
 use jsonschema::Validator;
 use platform::money::DECIMAL;
 use platform::{Fault, Result, shape};
@@ -10,28 +8,28 @@ use serde_json::{Map, Value, json};
 
 use super::{Definition, Field, FieldType, Transition};
 
+/// Unknown fields that an answer names.
+const MOST: usize = 100;
+
 /// Greatest integer that JSON numbers hold exactly everywhere
 const GREATEST: i64 = 9_007_199_254_740_991;
 
-/// The checks of the requests of a definition.
+/// The checks of the requests of a definition. Actions share one, because a definition may have many
+/// actions with many fields.
 #[derive(Debug)]
 pub struct Shapes {
     create: Validator,
     change: Validator,
-    actions: HashMap<String, Validator>,
+    action: Validator,
 }
 
 impl Shapes {
     /// Compiles the checks.
     pub fn of(definition: &Definition) -> Result<Self> {
-        let action = |transition: &Transition| {
-            let check = shape::of_object(action_schema(definition, transition))?;
-            Ok((transition.action.clone(), check))
-        };
         Ok(Self {
             create: shape::of_object(create_schema(definition))?,
             change: shape::of_object(change_schema(definition))?,
-            actions: definition.transitions.iter().map(action).collect::<Result<_>>()?,
+            action: shape::of_object(values_schema(definition.fields.iter()))?,
         })
     }
 
@@ -46,38 +44,42 @@ impl Shapes {
     }
 
     /// Returns the faults of the request of an action.
-    pub fn faults_of_action(&self, action: &str, body: &Value) -> Vec<Fault> {
-        self.actions.get(action).map(|check| shape::faults(check, body)).unwrap_or_default()
+    pub fn faults_of_action(&self, transition: &Transition, body: &Value) -> Vec<Fault> {
+        let mut faults = shape::faults(&self.action, body);
+        let unknown = |name: &&String| {
+            let field = as_id(name);
+            let is_taken =
+                transition.requires.contains(&field) || transition.takes.contains(&field);
+            !is_taken && !faults.iter().any(|fault| fault.pointer == format!("/{name}"))
+        };
+        let unknown: Vec<&String> =
+            body.as_object().into_iter().flat_map(Map::keys).filter(unknown).take(MOST).collect();
+        let fault = |name| Fault::new(format!("/{name}"), "unknown_field", "no such field");
+        faults.extend(unknown.into_iter().map(fault));
+        faults
     }
 }
 
 /// Returns the schema of a new object.
-pub fn create_schema(definition: &Definition) -> Value {
-    let settable = definition.fields.iter().filter(|field| !field.by_action);
-    let mut properties: Map<String, Value> =
-        settable.map(|field| (field.key.clone(), schema(field, !field.required))).collect();
-    properties.insert("owner_id".into(), json!({ "type": ["string", "null"], "format": "uuid" }));
+fn create_schema(definition: &Definition) -> Value {
+    let mut schema = values_schema(definition.fields.iter().filter(|field| !field.by_action));
+    schema["properties"]["owner_id"] = json!({ "type": ["string", "null"], "format": "uuid" });
     let required = definition.fields.iter().filter(|field| field.required);
-    let required: Vec<&String> = required.map(|field| &field.key).collect();
-    json!({ "type": "object", "properties": properties, "required": required })
+    schema["required"] = required.map(|field| field.key.as_str()).collect();
+    schema
 }
 
 /// Returns the schema of a merge patch. The customer stays, because what the object recorded about it
 /// would become wrong.
-pub fn change_schema(definition: &Definition) -> Value {
-    let settable = definition.fields.iter().filter(|field| !field.by_action);
-    let mut properties: Map<String, Value> = settable
-        .filter(|field| field.key != "customer_id")
-        .map(|field| (field.key.clone(), schema(field, !field.required)))
-        .collect();
-    properties.insert("owner_id".into(), json!({ "type": "string", "format": "uuid" }));
-    json!({ "type": "object", "properties": properties })
+fn change_schema(definition: &Definition) -> Value {
+    let settable = |field: &&Field| !field.by_action && field.key != "customer_id";
+    let mut schema = values_schema(definition.fields.iter().filter(settable));
+    schema["properties"]["owner_id"] = json!({ "type": "string", "format": "uuid" });
+    schema
 }
 
-/// Returns the schema of the request of an action.
-pub fn action_schema(definition: &Definition, transition: &Transition) -> Value {
-    let named = transition.requires.iter().chain(&transition.takes);
-    let fields = named.filter_map(|key| definition.field(key));
+/// Returns the schema of an object with these fields.
+fn values_schema<'a>(fields: impl Iterator<Item = &'a Field>) -> Value {
     let properties: Map<String, Value> =
         fields.map(|field| (field.key.clone(), schema(field, !field.required))).collect();
     json!({ "type": "object", "properties": properties })

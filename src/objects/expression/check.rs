@@ -1,4 +1,4 @@
-//! What is decided before an expression is saved: its limits, its names and its types.
+//! Checks of an expression before it is saved: limits, names and types.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;

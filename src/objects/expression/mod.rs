@@ -51,7 +51,7 @@ pub struct Function {
     pub returns: Type,
 }
 
-/// How the host runs a function: name and arguments in, the result or a plain problem out.
+/// Runs a function of the host by its name and arguments. Fails with a text.
 pub type Call<'a> = dyn Fn(&str, &[Value]) -> Result<Value, String> + 'a;
 
 /// Why an expression was refused, or (`Failed` only) could not be evaluated.
@@ -73,7 +73,7 @@ pub enum Fault {
     WrongType {
         /// The types that fit, or the right number of arguments.
         expected: String,
-        /// What was there instead.
+        /// The type that was found.
         found: String,
     },
     /// An operator met null or a wrong value, or the host refused a call.

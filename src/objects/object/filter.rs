@@ -3,8 +3,9 @@
 use diesel::dsl::sql;
 use diesel::pg::Pg;
 use diesel::sql_types::{Array, Bool, Jsonb, Text};
-use platform::{Date, Embedded, Error, Fault, Number, Result, Timestamp};
+use platform::{Date, Embedded, Fault, Number, Result, Timestamp, query};
 use schema::objects;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -50,8 +51,7 @@ pub fn conditions(
     if faults.is_empty() {
         return Ok(found);
     }
-    let detail = "Some query parameters are invalid; see `errors`.";
-    Err(Error::bad_request("invalid_query", detail).faults(faults))
+    Err(query::invalid_query(faults))
 }
 
 fn condition(definition: &Definition, field: &Field, text: &str) -> Result<Condition, Fault> {
@@ -97,20 +97,22 @@ impl Filter<'_> {
     }
 
     /// Compares the field with a value of the type `T`, which SQL calls `name`.
-    fn compares<T: DeserializeOwned>(
+    fn compares<T: DeserializeOwned + Serialize>(
         &self,
         definition: &Definition,
         name: &str,
     ) -> Result<Condition, Fault> {
-        serde_json::from_value::<T>(self.text.into())
-            .map_err(|_| self.wrong("type", "not a value of the field's type"))?;
+        let value = serde_json::from_value::<T>(self.text.into()).and_then(serde_json::to_value);
+        let value = value.map_err(|_| self.wrong("type", "not a value of the field's type"))?;
+        // PostgreSQL does not read every spelling that the API accepts.
+        let text = value.as_str().unwrap_or_default().to_owned();
         // Another type may have a text in a field of this name, and conditions come in any order.
         let value = sql::<Bool>("case when objects.type = ")
             .bind::<Text, _>(definition.key.clone())
             .sql(" then (objects.fields ->> ")
             .bind::<Text, _>(self.field.key.clone());
         let value = value.sql(&format!(")::{name} end {} (", self.sign));
-        Ok(Box::new(value.bind::<Text, _>(self.text.to_owned()).sql(&format!(")::{name}"))))
+        Ok(Box::new(value.bind::<Text, _>(text).sql(&format!(")::{name}"))))
     }
 
     fn of_options(&self) -> Result<Condition, Fault> {

@@ -1,7 +1,5 @@
 //! Creation, changes and actions, by the rules of the type's definition.
 
-use std::sync::Arc;
-
 use access::Caller;
 use customers::customer;
 use diesel_async::RunQueryDsl;
@@ -123,7 +121,7 @@ impl CustomObject {
             return Err(Error::wrong_status(&before.status, detail));
         }
 
-        let check = |body: &Value| shapes.faults_of_action(action, body);
+        let check = |body: &Value| shapes.faults_of_action(transition, body);
         let fields = fields.resolve(tx.conn(), caller, definition, check).await?;
         let mut after = before.clone();
         after.fields.0.extend(fields);
@@ -148,7 +146,7 @@ impl CustomObject {
         after.status.clone_from(&transition.to);
         let is_final = definition.state(&transition.to).is_some_and(|state| state.is_final);
         after.ended_at = is_final.then_some(tx.now);
-        after.migrate(&current);
+        after.migrate(tx, &current).await?;
         before.save(tx, after).await
     }
 
@@ -187,16 +185,25 @@ impl CustomObject {
         }
     }
 
-    /// Moves the object to the current version of the definition, if it has everything that this
-    /// one asks for.
-    fn migrate(&mut self, current: &Arc<Compiled>) {
-        let Compiled { definition, version, .. } = &**current;
+    /// Moves the object to the current version of the definition, with its viewers, if it has
+    /// everything that this one asks for.
+    async fn migrate(&mut self, tx: &mut Tx, current: &Compiled) -> Result<()> {
+        let Compiled { definition, version, .. } = current;
         let fields = completed(definition, self.fields.0.clone());
-        let lacks = |key: &str| key != "customer_id" && fields.get(key).is_none_or(Value::is_null);
+        let lacks = |key: &str| match key {
+            "customer_id" => self.customer_id.is_none(),
+            key => fields.get(key).is_none_or(Value::is_null),
+        };
         let complete = !definition.fields.iter().any(|field| field.required && lacks(&field.key));
-        if complete && definition.state(&self.status).is_some() {
-            (self.definition_version, self.fields) = (*version, Embedded(fields));
+        let known = definition.state(&self.status).is_some();
+        if *version == self.definition_version || !complete || !known {
+            return Ok(());
         }
+        self.definition_version = *version;
+        self.fields = Embedded(fields);
+        self.by_customer = definition.is_seen_by_customer();
+        self.viewer_ids = viewers(tx, definition, self.author_id, self.owner_id).await?;
+        Ok(())
     }
 }
 

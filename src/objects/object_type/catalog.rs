@@ -18,7 +18,7 @@ use crate::object_type::ObjectType;
 /// Definitions that the service brings along.
 const BUILT_IN: &[&str] = &[include_str!("../types/task.toml")];
 
-/// Compiled versions that are kept. More types than these are compiled anew when they are used.
+/// Compiled versions that are kept. Others are compiled again when they are used.
 const KEPT: usize = 1_000;
 
 /// A version of a definition with its compiled checks.
@@ -45,6 +45,10 @@ impl Catalog {
         caller: &Caller,
         key: &str,
     ) -> Result<(Arc<Compiled>, bool)> {
+        // The database refuses some characters that a path may contain.
+        if !key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+            return Err(Error::not_found());
+        }
         let row = object_types::table.filter(object_types::key.eq(key));
         let row = row.select((object_types::definition_version, object_types::active));
         let (version, active): (i32, bool) = row.first(conn).await?;
@@ -117,9 +121,7 @@ pub async fn ensure_built_in(db: &Db, clock: &Clock) -> Result<()> {
                 tx.record(Change::created(&row)).await?;
                 continue;
             };
-            let definition_version = before.definition_version + 1;
-            let definition = Embedded(definition);
-            let after = ObjectType { definition_version, definition, ..before.clone() };
+            let after = before.redefined(definition);
             after.keep_version(tx, true).await?;
             before.save(tx, after).await?;
         }

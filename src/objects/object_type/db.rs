@@ -26,10 +26,20 @@ impl ObjectType {
             built_in,
             active: true,
             definition_version: 1,
-            readers: definition.readers.iter().map(|role| role.as_str().to_owned()).collect(),
+            readers: definition.reader_names(),
             definition: Embedded(definition),
             created_at: now,
             updated_at: now,
+        }
+    }
+
+    /// Returns the type with the next version of its definition.
+    pub(super) fn redefined(&self, definition: Definition) -> Self {
+        Self {
+            definition_version: self.definition_version + 1,
+            readers: definition.reader_names(),
+            definition: Embedded(definition),
+            ..self.clone()
         }
     }
 
@@ -114,8 +124,7 @@ impl ObjectType {
                 return Err(Error::invalid(faults));
             }
             before.check_unfinished(tx, new).await?;
-            after.definition = Embedded(new.clone());
-            after.definition_version += 1;
+            after = after.redefined(new.clone());
             after.keep_version(tx, false).await?;
         }
         before.save(tx, after).await
@@ -151,6 +160,10 @@ impl ObjectType {
 }
 
 impl Definition {
+    fn reader_names(&self) -> Vec<String> {
+        self.readers.iter().map(|role| role.as_str().to_owned()).collect()
+    }
+
     /// Returns the faults of a definition as the successor of this one: what objects and readers of
     /// the change feed rely on stays.
     fn faults_of_next(&self, new: &Self) -> Vec<Fault> {

@@ -1,10 +1,13 @@
 //! Definitions: their faults, guards and versions.
 
+use std::collections::BTreeSet;
+
 use actix_web::http::Method;
 use salesbook::access::Role;
 use serde_json::{Value, json};
 
 use super::{defined, faults, path, service, vehicle_request};
+use crate::api::openapi;
 
 #[actix_web::test]
 async fn faults_of_a_definition_have_pointers() {
@@ -60,6 +63,30 @@ async fn faults_of_a_definition_have_pointers() {
         assert!(found.contains(&expected.to_owned()), "{pointer} {value}: {found:?}");
     }
     let mut many = vehicle_request();
+    many["readers"] = json!(["sales_manager"]);
+    let options = (0..200).map(|n| json!({ "key": format!("o{n}"), "label": many["label"] }));
+    many["fields"][3]["options"] = options.collect();
+    let field = many["fields"][3].clone();
+    let choices = (0..10).map(|n| {
+        let mut field = field.clone();
+        field["key"] = json!(format!("f{n}"));
+        field
+    });
+    many["fields"].as_array_mut().unwrap().extend(choices);
+    let answer = admin.post("/api/v1/object-types", json!({ "definition": many })).await;
+    assert_eq!(faults(&answer), ["/definition/readers invalid", "/definition/fields too_many"]);
+    // Whatever is wrong, an answer names no more than a hundred faults.
+    let mut many = vehicle_request();
+    let nowhere: Vec<_> = (0..50).map(|n| format!("s{n}")).collect();
+    many["transitions"]
+        .as_array_mut()
+        .unwrap()
+        .iter_mut()
+        .for_each(|it| it["from"] = json!(nowhere));
+    let answer = admin.post("/api/v1/object-types", json!({ "definition": many })).await;
+    assert_eq!(faults(&answer).len(), 100);
+
+    let mut many = vehicle_request();
     let field = many["fields"][1].clone();
     let named = |n: usize| {
         let mut field = field.clone();
@@ -74,6 +101,31 @@ async fn faults_of_a_definition_have_pointers() {
         .await
         .expect(403);
     assert_eq!(service.count("object_types").await, types);
+}
+
+#[actix_web::test]
+async fn no_field_is_named_like_what_every_object_has() {
+    let service = service().await;
+    let admin = service.actor(Role::Admin).await;
+    let object = &openapi::DOCUMENT["components"]["schemas"]["CustomObject"]["properties"];
+    let list = &openapi::DOCUMENT["paths"]["/api/v1/objects/{type}"]["get"]["parameters"];
+    let parameters = list.as_array().unwrap().iter().filter(|it| it["in"] == "query");
+    let names: BTreeSet<&str> = object
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .chain(parameters.map(|it| it["name"].as_str().unwrap()))
+        .filter(|name| *name != "customer_id")
+        .collect();
+    assert!(names.len() > 20, "{names:?}");
+    for name in names {
+        let mut definition = vehicle_request();
+        definition["fields"][0]["key"] = json!(name);
+        let answer = admin.post("/api/v1/object-types", json!({ "definition": definition })).await;
+        let expected = "/definition/fields/0/key reserved".to_owned();
+        assert!(faults(&answer).contains(&expected), "{name}: {:#}", answer.body);
+    }
 }
 
 #[actix_web::test]
@@ -143,6 +195,7 @@ async fn a_definition_changes_under_its_objects() {
     let admin = service.actor(Role::Admin).await;
     let manager = service.actor(Role::SalesManager).await;
     let seller = service.actor(Role::Salesperson).await;
+    let stranger = service.actor(Role::Salesperson).await;
     service.team(None, &manager, &[&seller]).await;
     let type_ = defined(&admin, vehicle_request()).await;
     let at = format!("/api/v1/object-types/{}", type_["id"].as_str().unwrap());
@@ -173,13 +226,16 @@ async fn a_definition_changes_under_its_objects() {
 
     // A new field: old objects get it with their next action.
     let mut next = vehicle_request();
+    next["visible_to"] = json!(["customer", "everybody"]);
     let plate = json!({ "key": "plate", "label": { "zh": "车牌", "en": "Plate" }, "type": "text" });
     next["fields"].as_array_mut().unwrap().push(plate);
     let changed = admin.patch(&at, 1, json!({ "definition": next })).await.expect(200);
     assert_eq!(changed["definition_version"], 2);
     let same = seller.get(&path(&made)).await.expect(200);
     assert_eq!(same, made);
+    stranger.get(&path(&made)).await.expect(404);
     let approved = manager.post(&format!("{}/approve", path(&made)), json!({})).await.expect(200);
+    stranger.get(&path(&made)).await.expect(200);
     assert_eq!(
         (&approved["definition_version"], approved.get("plate")),
         (&json!(2), Some(&Value::Null))
