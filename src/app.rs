@@ -102,6 +102,7 @@ pub fn extensions() -> Extensions {
     Extensions::default()
         .with(sync::HOOKS)
         .with(objects::Catalog::default())
+        .with(objects::FINDERS)
         .with(intake::hooks::Hooks {
             parking: sync::pending::PARKING,
             has_client: |conn, system| Box::pin(auth::api_client::owns(conn, system)),

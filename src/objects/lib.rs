@@ -9,6 +9,7 @@ pub mod object_type;
 
 use access::Domain;
 
+pub use object::FINDERS;
 pub use object_type::catalog::{Catalog, ensure_built_in, readable};
 
 /// The domain, as the service mounts it.

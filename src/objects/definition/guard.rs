@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use fields::{Field, FieldType, Label};
 use platform::language::is_chinese;
 use platform::{Date, Error, Fault, Result, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::{Definition, Field, FieldType, Label};
+use super::Definition;
 use crate::expression::{self, Expression, Function, Type};
 
 /// Characters of all guards of a definition. Each is compiled in some milliseconds.
@@ -121,20 +122,19 @@ impl Definition {
     fn types(&self) -> BTreeMap<String, Type> {
         let fixed = ["status", "owner_id", "author_id", "caller_id"];
         let fixed = fixed.map(|name| (name.to_owned(), Type::Text));
-        let fields = self.fields.iter().map(|field| (field.key.clone(), field.in_expressions()));
+        let fields = self.fields.iter().map(|field| (field.key.clone(), type_of(field)));
         fields.chain(fixed).collect()
     }
 }
 
-impl Field {
-    fn in_expressions(&self) -> Type {
-        match self.type_ {
-            FieldType::Integer | FieldType::Decimal | FieldType::Money => Type::Number,
-            FieldType::Date => Type::Date,
-            FieldType::Instant => Type::Instant,
-            FieldType::Boolean => Type::Bool,
-            FieldType::Choices => Type::List(Box::new(Type::Text)),
-            _ => Type::Text,
-        }
+/// Returns the type of a field's values in expressions.
+fn type_of(field: &Field) -> Type {
+    match field.type_ {
+        FieldType::Integer | FieldType::Decimal | FieldType::Money => Type::Number,
+        FieldType::Date => Type::Date,
+        FieldType::Instant => Type::Instant,
+        FieldType::Boolean => Type::Bool,
+        FieldType::Choices => Type::List(Box::new(Type::Text)),
+        _ => Type::Text,
     }
 }

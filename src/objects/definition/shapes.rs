@@ -1,18 +1,15 @@
 //! The JSON schemas that check the requests of a definition, compiled once for each version.
 
+use fields::values_schema;
 use intake::as_id;
 use jsonschema::Validator;
-use platform::money::DECIMAL;
 use platform::{Fault, Result, shape};
 use serde_json::{Map, Value, json};
 
-use super::{Definition, Field, FieldType, Transition};
+use super::{Definition, Transition};
 
 /// Unknown fields that an answer names.
 const MOST: usize = 100;
-
-/// Greatest integer that JSON numbers hold exactly everywhere
-const GREATEST: i64 = 9_007_199_254_740_991;
 
 /// The checks of the requests of a definition. Actions share one, because a definition may have many
 /// actions with many fields.
@@ -72,58 +69,8 @@ fn create_schema(definition: &Definition) -> Value {
 /// Returns the schema of a merge patch. The customer stays, because what the object recorded about it
 /// would become wrong.
 fn change_schema(definition: &Definition) -> Value {
-    let settable = |field: &&Field| !field.by_action && field.key != "customer_id";
+    let settable = |field: &&fields::Field| !field.by_action && field.key != "customer_id";
     let mut schema = values_schema(definition.fields.iter().filter(settable));
     schema["properties"]["owner_id"] = json!({ "type": "string", "format": "uuid" });
-    schema
-}
-
-/// Returns the schema of an object with these fields.
-fn values_schema<'a>(fields: impl Iterator<Item = &'a Field>) -> Value {
-    let properties: Map<String, Value> =
-        fields.map(|field| (field.key.clone(), schema(field, !field.required))).collect();
-    json!({ "type": "object", "properties": properties })
-}
-
-/// Returns the schema of a field's values.
-fn schema(field: &Field, nullable: bool) -> Value {
-    let options = || -> Vec<Value> {
-        field.options.iter().map(|option| option.key.as_str().into()).collect()
-    };
-    let text = |most: u32| json!({ "type": "string", "minLength": 1, "maxLength": field.max_length.unwrap_or(most) });
-    let mut schema = match field.type_ {
-        FieldType::Text => text(200),
-        FieldType::LongText => text(5000),
-        FieldType::Phone => json!({ "type": "string", "minLength": 1, "maxLength": 40 }),
-        FieldType::Email => {
-            json!({ "type": "string", "maxLength": 254, "pattern": r"^[^@\s]+@[^@\s]+\.[^@\s]+$" })
-        }
-        FieldType::Url => {
-            json!({ "type": "string", "maxLength": 2000, "pattern": r"^https?://[^\s]+$" })
-        }
-        FieldType::Integer => json!({
-            "type": "integer",
-            "minimum": field.minimum.unwrap_or(-GREATEST),
-            "maximum": field.maximum.unwrap_or(GREATEST),
-        }),
-        FieldType::Decimal | FieldType::Money => json!({ "type": "string", "pattern": DECIMAL }),
-        FieldType::Date => json!({ "type": "string", "format": "date" }),
-        FieldType::Instant => json!({ "type": "string", "format": "date-time" }),
-        FieldType::Boolean => json!({ "type": "boolean" }),
-        FieldType::Reference => json!({ "type": "string", "format": "uuid" }),
-        FieldType::Choice => json!({ "type": "string", "enum": options() }),
-        FieldType::Choices => json!({
-            "type": "array",
-            "maxItems": options().len(),
-            "uniqueItems": true,
-            "items": { "type": "string", "enum": options() },
-        }),
-    };
-    if nullable {
-        schema["type"] = json!([schema["type"], "null"]);
-        if let Some(Value::Array(options)) = schema.get_mut("enum") {
-            options.push(Value::Null);
-        }
-    }
     schema
 }

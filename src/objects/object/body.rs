@@ -7,9 +7,9 @@ use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use complaints::complaint::find_complaints;
 use customers::contact::find_contacts;
 use customers::customer::find_customers;
+use fields::{Finders, Target};
 use futures_util::future::{FutureExt, LocalBoxFuture};
 use intake::Reference;
-use intake::reference::{Find, resolve_all};
 use orders::order::find_orders;
 use platform::{Argument, Conn, Error, Fault, Refusals, Result, input};
 use products::product::find_products;
@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use visits::visit::find_visits;
 
-use crate::definition::{Definition, Target};
+use crate::definition::Definition;
 
 /// Fields of the type, by name. `owner_id` sets the owner
 #[derive(ToSchema)]
@@ -65,39 +65,20 @@ impl Fields {
             return Err(Error::invalid(faults));
         }
 
-        let mut references = vec![Reference { at: "owner", of: "user", find: auth::find_users }];
-        for field in &definition.fields {
-            if let (Some(to), Some(at)) = (field.to, field.key.strip_suffix("_id")) {
-                references.push(Reference { at, of: to.as_str(), find: to.find() });
-            }
-        }
-        let mut value = [self.0.clone()];
-        let faults =
-            resolve_all(conn, caller, caller.source_system(), &references, &mut value).await?;
-        let faults = faults.into_iter().next().unwrap_or_default();
-        if !faults.is_empty() {
-            return Err(Error::invalid(faults));
-        }
-        let [Value::Object(mut fields)] = value else {
-            return Err(Error::internal("the shape of a request is an object"));
-        };
-        let faults = definition.respell(&mut fields);
-        if faults.is_empty() { Ok(fields) } else { Err(Error::invalid(faults)) }
+        let owner = Reference { at: "owner", of: "user", find: auth::find_users };
+        let fields = &definition.fields;
+        fields::resolve(conn, caller, FINDERS, fields, &[owner], self.0.clone()).await
     }
 }
 
-impl Target {
-    /// Returns the lookup of the rows that the caller sees.
-    pub const fn find(self) -> Find {
-        match self {
-            Self::Customer => find_customers,
-            Self::Contact => find_contacts,
-            Self::Product => find_products,
-            Self::Order => find_orders,
-            Self::Visit => find_visits,
-            Self::Complaint => find_complaints,
-            Self::User => auth::find_users,
-            Self::Team => auth::find_teams,
-        }
-    }
-}
+/// The lookups of the rows that callers see.
+pub const FINDERS: Finders = Finders(|target| match target {
+    Target::Customer => find_customers,
+    Target::Contact => find_contacts,
+    Target::Product => find_products,
+    Target::Order => find_orders,
+    Target::Visit => find_visits,
+    Target::Complaint => find_complaints,
+    Target::User => auth::find_users,
+    Target::Team => auth::find_teams,
+});

@@ -8,12 +8,15 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
+use fields::Field;
+use fields::filter::{self, Condition, Place};
 use intake::parameters;
 use platform::{Conn, Db, Error, FixedSql, OpenList, Result, Timestamp, Tx, fixed_sql};
 use schema::objects;
 use uuid::Uuid;
 
-use super::{CustomObject, ObjectFilter, ObjectPage, ObjectSort, filter};
+use super::{CustomObject, ObjectFilter, ObjectPage, ObjectSort};
+use crate::definition::Definition;
 use crate::object_type::catalog::{Catalog, Compiled, readable_keys};
 
 /// Ids of objects that a refusal names.
@@ -47,6 +50,18 @@ fn matching<'a>(
     }
 }
 
+/// Returns the conditions of parameters that are named by fields of the type.
+fn conditions(
+    definition: &Definition,
+    parameters: &[(String, String)],
+) -> Result<Vec<Condition<objects::table>>> {
+    let fields = definition.fields.iter().filter(|field| field.key != "customer_id");
+    let fields: Vec<Field> = fields.cloned().collect();
+    let only = Some(("objects.type", definition.key.as_str()));
+    let place = Place { column: "objects.fields", prefix: "", only };
+    filter::conditions(&fields, place, parameters)
+}
+
 impl CustomObject {
     pub async fn list(
         db: &Db,
@@ -61,7 +76,7 @@ impl CustomObject {
 
         let filter = parameters::of_list(&mut conn, caller, list).await?;
         let listed = || -> Result<_> {
-            let conditions = filter::conditions(&compiled.definition, others)?;
+            let conditions = conditions(&compiled.definition, others)?;
             let query = matching(caller, type_, &filter).filter(list.rows(id, updated_at));
             Ok(conditions.into_iter().fold(query, QueryDsl::filter))
         };

@@ -2,7 +2,6 @@
 
 mod body;
 mod db;
-mod filter;
 pub mod http;
 mod steps;
 
@@ -19,8 +18,7 @@ use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::definition::Target;
-
+pub use body::FINDERS;
 pub use db::customer_merged;
 
 text_enum! {
@@ -134,8 +132,8 @@ pub struct ObjectFilter {
 
 intake::references! {
     ObjectFilter: &[
-        Reference { at: "owner", of: "user", find: Target::User.find() },
-        Reference { at: "customer", of: "customer", find: Target::Customer.find() },
+        Reference { at: "owner", of: "user", find: auth::find_users },
+        Reference { at: "customer", of: "customer", find: customers::customer::find_customers },
     ]
 }
 

@@ -3,6 +3,7 @@
 use access::Caller;
 use customers::customer;
 use diesel_async::RunQueryDsl;
+use fields::FieldType;
 use platform::row_rule::EVERYBODY;
 use platform::{Change, Embedded, Error, Fault, IfMatch, IfSent, Result, Tx};
 use schema::objects;
@@ -11,7 +12,7 @@ use uuid::Uuid;
 
 use super::body::Fields;
 use super::{CustomObject, db};
-use crate::definition::{Actor, Definition, FieldType, Transition, Viewer};
+use crate::definition::{Actor, Definition, Transition, Viewer};
 use crate::object_type::catalog::{Catalog, Compiled};
 
 impl CustomObject {

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use access::Caller;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use fields::{Choice, Field};
 use intake::parameters;
 use platform::{Change, Conn, Embedded, Error, Fault, IfMatch, List, Patch, Result, Timestamp, Tx};
 use schema::{object_type_versions, object_types};
 use uuid::Uuid;
 
 use super::{NewObjectType, ObjectType, ObjectTypeChanges, ObjectTypeFilter, ObjectTypePage};
-use crate::definition::{self, Choice, Definition, Field};
+use crate::definition::{self, Definition};
 use crate::object::CustomObject;
 
 /// Types that a company can have. Every reader of the change feed looks through them.
